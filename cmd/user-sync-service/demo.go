@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/domain"
+)
+
+// demoOptions are the options of the subcommand demo.
+type demoOptions struct {
+	Port uint16 `default:"5000" help:"TCP port on 127.0.0.1; 0 picks a free one."`
+}
+
+// demoShutdownTimeout is enough for requests that never leave the process.
+const demoShutdownTimeout = 5 * time.Second
+
+// demo serves made-up users, to be tried out without a Keycloak. It listens on
+// 127.0.0.1 only.
+func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) error {
+	provider, err := demoProvider()
+	if err != nil {
+		return err
+	}
+	listener, err := listen(ctx, "127.0.0.1", options.Port)
+	if err != nil {
+		return err
+	}
+	printGuide(stdout, listener.Addr())
+	// The log goes elsewhere, so that the lines to copy stay readable.
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	return serve(ctx, log, listener, provider, "demo", demoShutdownTimeout)
+}
+
+// demoProvider is a realm with the roles and groups of the default role map and a few
+// users.
+func demoProvider() (*memory.Provider, error) {
+	realm := memory.Realm{Policy: domain.PasswordPolicy{MinLength: 12, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1, NotUsername: true}}
+	for _, assignment := range domain.DefaultRoleMap().Assignments() {
+		realm.Roles = append(realm.Roles, assignment.Role)
+		if assignment.Group != "" {
+			realm.Groups = append(realm.Groups, assignment.Group)
+		}
+	}
+	provider := memory.New(realm)
+	for _, seed := range []struct {
+		user domain.User
+		in   domain.Assignment
+	}{
+		{
+			domain.User{Username: "asha", Email: "asha@bank.example", FirstName: "Asha", LastName: "Admin", Enabled: true, EmailVerified: true},
+			domain.Assignment{Role: "admin", Group: "head-office"},
+		},
+		{
+			domain.User{Username: "tariq", Email: "tariq@bank.example", FirstName: "Tariq", LastName: "Teller", Enabled: true, EmailVerified: true},
+			domain.Assignment{Role: "teller", Group: "tellers"},
+		},
+		{
+			domain.User{Username: "lena", Email: "lena@bank.example", FirstName: "Lena", LastName: "Left", EmailVerified: true},
+			domain.Assignment{Role: "loan-officer", Group: "loan-officers"},
+		},
+		{
+			domain.User{Username: "nomail", Enabled: true, RequiredActions: []domain.RequiredAction{domain.UpdatePassword}},
+			domain.Assignment{Role: "staff"},
+		},
+	} {
+		if _, err := provider.AddUser(seed.user, "", seed.in); err != nil {
+			return nil, fmt.Errorf("add the demo user %s: %w", seed.user.Username, err)
+		}
+	}
+	return provider, nil
+}
+
+// printGuide says what this is and gives one line to paste per route.
+func printGuide(stdout io.Writer, address net.Addr) {
+	base := "http://" + address.String()
+	fmt.Fprintf(stdout, `
+*** DEMONSTRATION: made-up users in memory, no Keycloak, no log-in, everything is forgotten at the end. ***
+
+Users: asha (administrator), tariq (teller), lena (disabled), nomail (no e-mail address)
+
+  curl -s -X POST %[1]s/sync/user -H 'Content-Type: application/json' -d '{"username":"maria","email":"maria@bank.example","role":"Cashier","firstName":"Maria","lastName":"Muster"}'
+  curl -s %[1]s/users/maria/keycloak-status
+  curl -s -X POST %[1]s/users/tariq/reset-password
+  curl -s -X PUT %[1]s/users/lena/status -H 'Content-Type: application/json' -d '{"enabled":true}'
+  curl -s -X POST %[1]s/users/tariq/force-password-change
+  curl -s %[1]s/health
+  curl -s %[1]s/livez
+  curl -s %[1]s/readyz
+  curl -s %[1]s/metrics
+  curl -s %[1]s/openapi.json
+
+`, base)
+}

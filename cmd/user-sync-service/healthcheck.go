@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// healthcheckTimeout bounds the question to the running service.
+const healthcheckTimeout = 3 * time.Second
+
+// healthcheck asks the service of this machine's environment for /livez. It is for a
+// container that has no other program in it.
+func healthcheck(ctx context.Context) error {
+	config, _ := Load() // Only the address counts here, and it has a default.
+	host := config.ListenHost
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
+	defer cancel()
+	url := "http://" + net.JoinHostPort(host, strconv.Itoa(int(config.Port))) + "/livez"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, response.Status)
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"user-sync-service/internal/domain"
+)
+
+// Kinds of failure that only this package knows.
+const (
+	missingField    domain.Kind = "missing_field"
+	invalidJSON     domain.Kind = "invalid_json"
+	bodyTooLarge    domain.Kind = "body_too_large"
+	unsupportedType domain.Kind = "unsupported_media_type"
+	noRoute         domain.Kind = "not_found"
+	wrongMethod     domain.Kind = "method_not_allowed"
+)
+
+// retryAfter is the number of seconds after which a caller may try again when the
+// identity provider is away.
+const retryAfter = 5
+
+// answer is what a client gets for a kind of failure. The code is the kind's text.
+type answer struct {
+	status int
+	// message is used where the error brings none of its own.
+	message string
+}
+
+// answers is the one table of kinds. A kind that is missing here is a bug and answered
+// as Internal.
+func answers() map[domain.Kind]answer {
+	return map[domain.Kind]answer{
+		missingField:    {http.StatusBadRequest, "A required field is missing."},
+		invalidJSON:     {http.StatusBadRequest, "The request body must be a JSON object."},
+		bodyTooLarge:    {http.StatusRequestEntityTooLarge, "The request body is larger than 1 MiB."},
+		unsupportedType: {http.StatusUnsupportedMediaType, "The request body must be sent as application/json."},
+		noRoute:         {http.StatusNotFound, "There is no such address."},
+		wrongMethod:     {http.StatusMethodNotAllowed, "This address does not support that method."},
+
+		domain.InvalidField:        {http.StatusBadRequest, "A field has a value that is not allowed."},
+		domain.UnknownRole:         {http.StatusBadRequest, "The role does not exist in the system."},
+		domain.NoEmail:             {http.StatusBadRequest, "User has no email address configured"},
+		domain.NotFound:            {http.StatusNotFound, "User not found"},
+		domain.UsernameConflict:    {http.StatusConflict, "This username belongs to another person's account. Please choose another one."},
+		domain.EmailConflict:       {http.StatusConflict, "This e-mail address belongs to another user."},
+		domain.UserDisabled:        {http.StatusConflict, "The user is disabled. Please enable the user first."},
+		domain.EmailDeliveryFailed: {http.StatusBadGateway, "The mail could not be sent. Please check the realm's SMTP settings."},
+		domain.Partial:             {http.StatusBadGateway, "The user was left incomplete and must be removed by hand."},
+		domain.BadAnswer:           {http.StatusBadGateway, "The login system gave an invalid answer. Please try again later."},
+		domain.Unavailable:         {http.StatusServiceUnavailable, "The login system cannot be reached. Please try again later."},
+		domain.Timeout:             {http.StatusGatewayTimeout, "The login system did not answer in time. Please check before you try again."},
+		domain.PasswordRefused:     {http.StatusInternalServerError, "The login system refused the generated password. Nothing was created."},
+		domain.UnsatisfiablePolicy: {http.StatusInternalServerError, "The realm's password policy cannot be met. Nothing was created."},
+		domain.Internal:            {http.StatusInternalServerError, "Something went wrong on our side. Please tell your system administrator."},
+	}
+}
+
+// errorBody is the JSON of every error.
+type errorBody struct {
+	Status    string            `json:"status"`
+	Code      string            `json:"code"`
+	Message   string            `json:"message"`
+	Fields    map[string]string `json:"fields,omitempty"`
+	RequestID string            `json:"request_id"`
+}
+
+// writeError answers with err and leaves it to the request's log line.
+func writeError(w http.ResponseWriter, r *http.Request, err error) {
+	writeErrorStatus(w, r, "error", err)
+}
+
+// writeErrorStatus is writeError for answers whose member "status" is another word.
+func writeErrorStatus(w http.ResponseWriter, r *http.Request, status string, err error) {
+	failure := asError(err)
+	known, ok := answers()[failure.Kind]
+	if !ok {
+		failure = &domain.Error{Kind: domain.Internal, Err: failure}
+		known = answers()[domain.Internal]
+	}
+	message := failure.Message
+	if message == "" {
+		message = known.message
+	}
+	if known.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	request := requestOf(r)
+	request.failure = failure
+	writeJSON(w, known.status, errorBody{
+		Status:    status,
+		Code:      failure.Kind.Error(),
+		Message:   message,
+		Fields:    failure.Fields,
+		RequestID: request.id,
+	})
+}
+
+// asError also takes a bare kind, which handlers return where there is nothing to add.
+func asError(err error) *domain.Error {
+	if kind, ok := err.(domain.Kind); ok { //nolint:errorlint // Only the bare kind is meant; a wrapped one has its own error.
+		return &domain.Error{Kind: kind}
+	}
+	return domain.AsError(err)
+}
+
+// naming gives a NotFound the sentence that names the user as the caller did.
+func naming(err error, sentence string) error {
+	if errors.Is(err, domain.NotFound) {
+		return &domain.Error{Kind: domain.NotFound, Message: sentence, Err: domain.AsError(err).Err}
+	}
+	return err
+}

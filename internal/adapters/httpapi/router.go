@@ -1,0 +1,103 @@
+// Package httpapi serves the use cases over HTTP, as the admin web app expects them: it
+// decodes, parses, calls one use case, and encodes. It is the only package that knows
+// the HTTP contract and chi. Every answer but /metrics is JSON, errors and panics too.
+package httpapi
+
+import (
+	_ "embed"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"user-sync-service/internal/app"
+)
+
+// pathPrefix is where the web app calls the service; most gateways strip it, one does
+// not. So each route is served with and without it.
+const pathPrefix = "/api/user-sync"
+
+//go:embed openapi.json
+var openAPIDocument []byte
+
+// Config is what New needs. All members are required.
+type Config struct {
+	Service *app.Service
+	// Health returns nil, or why the identity provider is not usable. It must not wait.
+	Health func() error
+	// Ready reports whether the service takes requests: started and not draining.
+	Ready func() bool
+	// Realm is named in the answer of /health.
+	Realm string
+	Log   *slog.Logger
+	// Metrics serves /metrics.
+	Metrics http.Handler
+	// Observe is told of each request that is no probe: endpoint is the route's
+	// pattern, or "other".
+	Observe func(method, endpoint string, status int, duration time.Duration)
+}
+
+type api struct {
+	Config
+	mux *chi.Mux
+}
+
+// New returns the handler of all routes.
+func New(config Config) http.Handler {
+	a := &api{Config: config, mux: chi.NewMux()}
+	a.mux.Use(identify, a.record, a.recoverPanic)
+	a.mux.NotFound(a.notFound)
+	a.mux.MethodNotAllowed(a.methodNotAllowed)
+	for _, prefix := range []string{"", pathPrefix} {
+		a.mux.Post(prefix+"/sync/user", a.syncUser)
+		a.mux.Post(prefix+"/users/{username}/reset-password", a.resetPassword)
+		a.mux.Put(prefix+"/users/{username}/status", a.setStatus)
+		a.mux.Post(prefix+"/users/{username}/force-password-change", a.forcePasswordChange)
+		a.mux.Get(prefix+"/users/{username}/keycloak-status", a.getStatus)
+
+		a.mux.Get(prefix+"/health", a.health)
+		a.mux.Get(prefix+"/livez", a.livez)
+		a.mux.Get(prefix+"/readyz", a.readyz)
+		a.mux.Get(prefix+"/metrics", a.Metrics.ServeHTTP)
+		a.mux.Get(prefix+"/openapi.json", a.openAPI)
+	}
+	return a.mux
+}
+
+// endpoint returns the pattern of the route that served r, without the prefix, or
+// "other" when no route fits.
+func endpoint(r *http.Request) string {
+	pattern := chi.RouteContext(r.Context()).RoutePattern()
+	if pattern == "" || strings.HasSuffix(pattern, "*") {
+		return "other"
+	}
+	return strings.TrimPrefix(pattern, pathPrefix)
+}
+
+// openAPI handles "GET /openapi.json".
+func (a *api) openAPI(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(openAPIDocument) // The client has gone; nothing is left to do.
+}
+
+// notFound answers requests that no route fits.
+func (a *api) notFound(w http.ResponseWriter, r *http.Request) {
+	writeError(w, r, noRoute)
+}
+
+// methodNotAllowed answers requests for a route with another method. It says which
+// methods the route has (RFC 9110, section 15.5.6).
+func (a *api) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if r.URL.RawPath != "" {
+		path = r.URL.RawPath
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
+		if a.mux.Match(chi.NewRouteContext(), method, path) {
+			w.Header().Add("Allow", method)
+		}
+	}
+	writeError(w, r, wrongMethod)
+}

@@ -1,0 +1,84 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"user-sync-service/internal/app"
+	"user-sync-service/internal/domain"
+)
+
+// syncedBody is the JSON of a user that was created or found.
+type syncedBody struct {
+	Status            string                  `json:"status"`
+	Message           string                  `json:"message"`
+	ID                domain.UserID           `json:"keycloak_user_id"`
+	TemporaryPassword string                  `json:"temporary_password,omitempty"`
+	RequiredActions   []domain.RequiredAction `json:"required_actions,omitempty"`
+	Warnings          []string                `json:"warnings,omitempty"`
+}
+
+// syncUser handles "POST /sync/user".
+func (a *api) syncUser(w http.ResponseWriter, r *http.Request) {
+	body, err := readObject(w, r)
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
+	in, err := parseSyncUser(body)
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
+	result, err := a.Service.SyncUser(r.Context(), in)
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
+	if !result.Created {
+		writeJSON(w, http.StatusOK, syncedBody{
+			Status:  "exists",
+			Message: "User " + in.Username.String() + " already exists in Keycloak",
+			ID:      result.ID,
+		})
+		return
+	}
+	writeJSON(w, http.StatusCreated, syncedBody{
+		Status:            "success",
+		Message:           "User " + in.Username.String() + " synced to Keycloak successfully",
+		ID:                result.ID,
+		TemporaryPassword: result.Password.Reveal(),
+		RequiredActions:   result.RequiredActions,
+		Warnings:          result.Warnings,
+	})
+}
+
+// parseSyncUser looks at the members in the order that the contract fixes: username,
+// email, role. Members it does not know are ignored.
+func parseSyncUser(body object) (in app.SyncUserInput, err error) {
+	username, err := body.requiredText("username")
+	if err != nil {
+		return in, err
+	}
+	email, err := body.requiredText("email")
+	if err != nil {
+		return in, err
+	}
+	if in.Username, err = domain.ParseUsername(username); err != nil {
+		return in, err
+	}
+	if in.Email, err = domain.ParseEmail(email); err != nil {
+		return in, err
+	}
+	if in.FineractRole, _, err = body.text("role"); err != nil {
+		return in, err
+	}
+	if strings.TrimSpace(in.FineractRole) == "" {
+		return in, &domain.Error{Kind: missingField, Message: "Role is required"}
+	}
+	if in.FirstName, _, err = body.text("firstName"); err != nil {
+		return in, err
+	}
+	in.LastName, _, err = body.text("lastName")
+	return in, err
+}

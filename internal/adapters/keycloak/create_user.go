@@ -1,0 +1,275 @@
+package keycloak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"user-sync-service/internal/domain"
+)
+
+// role is what Keycloak wants to know of a realm role to assign it: both members, and
+// both right.
+type role struct {
+	id, name string
+}
+
+// CreateUser makes the user in two calls: one creates it with its group, password and
+// required actions, one assigns the role, which Keycloak ignores in the first. When the
+// second fails, the user is deleted again.
+func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error) {
+	if err := p.checkUsernameRule(ctx, user); err != nil {
+		return domain.CreatedUser{}, err
+	}
+	assigned, err := p.roles.get(ctx, string(user.Assignment.Role))
+	if errors.Is(err, roleGone) {
+		return domain.CreatedUser{}, &domain.Error{Kind: domain.UnknownRole, Err: err}
+	}
+	if err != nil {
+		return domain.CreatedUser{}, err
+	}
+
+	created, err := p.createWithGroup(ctx, user)
+	if err != nil {
+		return domain.CreatedUser{}, err
+	}
+	if err := p.assignRole(ctx, created.ID, assigned); err != nil {
+		return domain.CreatedUser{}, p.undo(ctx, created.ID, err)
+	}
+	return created, nil
+}
+
+// checkUsernameRule refuses what a realm with e-mail addresses as usernames would do
+// silently: create the user under the address, where nobody who asks for the username
+// finds it.
+func (p *Provider) checkUsernameRule(ctx context.Context, user domain.NewUser) error {
+	settings, err := p.settings.get(ctx, "")
+	if err != nil {
+		return err
+	}
+	if settings.emailAsUsername && !user.Username.Matches(user.Email.String()) {
+		const problem = "must be the e-mail address in this realm"
+		return &domain.Error{
+			Kind:    domain.InvalidField,
+			Message: "The username " + problem + ".",
+			Fields:  map[string]string{"username": problem},
+			Err:     errors.New("create user: the realm uses the e-mail address as username"),
+		}
+	}
+	return nil
+}
+
+// createWithGroup posts the user with its group, or without when the realm has no such
+// group.
+func (p *Provider) createWithGroup(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error) {
+	group := user.Assignment.Group
+	missing := false
+	if group != "" {
+		_, err := p.groups.get(ctx, string(group))
+		missing = errors.Is(err, groupGone)
+		if err != nil && !missing {
+			return domain.CreatedUser{}, err
+		}
+	}
+	if group == "" || missing {
+		return p.createWithoutGroup(ctx, user)
+	}
+
+	id, err := p.post(ctx, user, group)
+	if !errors.Is(err, creationFailed) {
+		return domain.CreatedUser{ID: id}, err
+	}
+	// That is Keycloak's answer to a group that has gone. It answers so for other faults
+	// as well, so it is asked for the group.
+	p.groups.forget(string(group), group)
+	if _, groupErr := p.groups.get(ctx, string(group)); !errors.Is(groupErr, groupGone) {
+		return domain.CreatedUser{}, &domain.Error{Kind: domain.BadAnswer, Err: err}
+	}
+	return p.createWithoutGroup(ctx, user)
+}
+
+func (p *Provider) createWithoutGroup(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error) {
+	id, err := p.post(ctx, user, "")
+	if errors.Is(err, creationFailed) {
+		err = &domain.Error{Kind: domain.BadAnswer, Err: err}
+	}
+	return domain.CreatedUser{ID: id, MissingGroup: user.Assignment.Group}, err
+}
+
+// post creates the user without its role.
+func (p *Provider) post(ctx context.Context, user domain.NewUser, group domain.Group) (domain.UserID, error) {
+	if err := ctx.Err(); err != nil {
+		return "", domain.AsError(err)
+	}
+	representation := representationOf(user, group)
+	var id string
+	// Not cut off when the caller goes away: then nobody would know whether a user
+	// without a role is left behind. The call still has its own deadline.
+	err := p.call(context.WithoutCancel(ctx), opCreateUser, func(ctx context.Context, token string) error {
+		var err error
+		id, err = p.client.CreateUser(ctx, token, p.realm, representation)
+		return err
+	})
+	switch {
+	case errors.Is(err, conflictUnclear):
+		return "", p.clearUpConflict(ctx, user, err)
+	case err != nil:
+		return "", err
+	case id == "":
+		// Created, by Keycloak's word, but without the Location that names the id.
+		made, err := p.FindUser(context.WithoutCancel(ctx), user.Username)
+		if err != nil {
+			return "", &domain.Error{Kind: domain.BadAnswer, Err: fmt.Errorf("create user: an answer without an id: %w", err)}
+		}
+		return made.ID, nil
+	}
+	return domain.UserID(id), nil
+}
+
+// clearUpConflict finds out what a lost race was about.
+func (p *Provider) clearUpConflict(ctx context.Context, user domain.NewUser, cause error) error {
+	email := user.Email.String()
+	for _, candidate := range []struct {
+		kind   domain.Kind
+		params gocloak.GetUsersParams
+	}{
+		{domain.UsernameConflict, gocloak.GetUsersParams{Username: new(user.Username.String()), Exact: new(true)}},
+		{domain.EmailConflict, gocloak.GetUsersParams{Email: &email, Exact: new(true)}},
+	} {
+		found, err := p.getUsers(ctx, candidate.params)
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			return &domain.Error{Kind: candidate.kind, Err: cause}
+		}
+	}
+	return &domain.Error{Kind: domain.BadAnswer, Err: cause}
+}
+
+// assignRole gives the user the realm role. A role that was deleted and made again has
+// another id, so a refused one is read anew and tried once more.
+func (p *Provider) assignRole(ctx context.Context, id domain.UserID, assigned role) error {
+	assign := func() error {
+		return p.onUser(ctx, opAssignRole, id, func(ctx context.Context, token, userID string) error {
+			return p.client.AddRealmRoleToUser(ctx, token, p.realm, userID, []gocloak.Role{{ID: &assigned.id, Name: &assigned.name}})
+		})
+	}
+	err := assign()
+	if !errors.Is(err, roleGone) {
+		return err
+	}
+	p.roles.forget(assigned.name, assigned)
+	assigned, err = p.roles.get(ctx, assigned.name)
+	if err == nil {
+		err = assign()
+	}
+	if errors.Is(err, roleGone) {
+		return &domain.Error{Kind: domain.UnknownRole, Err: err}
+	}
+	return err
+}
+
+// undo deletes the user that could not be finished and returns why it could not be. It
+// does so also when the caller has gone away.
+func (p *Provider) undo(ctx context.Context, id domain.UserID, cause error) error {
+	failed := domain.AsError(cause)
+	err := p.delete(context.WithoutCancel(ctx), id)
+	if err != nil && !errors.Is(err, domain.NotFound) {
+		return &domain.Error{
+			Kind:    domain.Partial,
+			Message: fmt.Sprintf("The user was left without its role and must be removed by hand: id %s.", id),
+			Err:     fmt.Errorf("%w; then the user %s could not be deleted: %w", failed, id, err),
+		}
+	}
+	if failed.Kind == domain.UnknownRole {
+		return failed
+	}
+	return &domain.Error{
+		Kind:    failed.Kind,
+		Message: "The role could not be assigned, so no user was created. Please try again.",
+		Err:     failed,
+	}
+}
+
+func (p *Provider) delete(ctx context.Context, id domain.UserID) error {
+	return p.onUser(ctx, opDeleteUser, id, func(ctx context.Context, token, userID string) error {
+		return p.client.DeleteUser(ctx, token, p.realm, userID)
+	})
+}
+
+func (p *Provider) loadRole(ctx context.Context, name string) (role, time.Duration, error) {
+	segment, ok := pathSegment(name)
+	if !ok {
+		return role{}, 0, &domain.Error{Kind: roleGone}
+	}
+	var found *gocloak.Role
+	err := p.call(ctx, opGetRole, func(ctx context.Context, token string) error {
+		var err error
+		found, err = p.client.GetRealmRole(ctx, token, p.realm, segment)
+		return err
+	})
+	if err != nil {
+		return role{}, 0, err
+	}
+	if gocloak.NilOrEmpty(found.ID) || gocloak.PString(found.Name) != name {
+		return role{}, 0, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get role: an answer about something else")}
+	}
+	return role{id: *found.ID, name: name}, roleLifetime, nil
+}
+
+// loadGroup finds out whether the realm has the group. Keycloak wants the slashes of a
+// path raw, and 26.4.4 and later refuse one at the beginning.
+func (p *Provider) loadGroup(ctx context.Context, path string) (domain.Group, time.Duration, error) {
+	var segments []string
+	for name := range strings.SplitSeq(path, "/") {
+		segment, ok := pathSegment(name)
+		if !ok {
+			return "", 0, &domain.Error{Kind: groupGone}
+		}
+		segments = append(segments, segment)
+	}
+	var found *gocloak.Group
+	err := p.call(ctx, opGetGroup, func(ctx context.Context, token string) error {
+		var err error
+		found, err = p.client.GetGroupByPath(ctx, token, p.realm, strings.Join(segments, "/"))
+		return err
+	})
+	if err != nil {
+		return "", 0, err
+	}
+	if gocloak.PString(found.Path) != "/"+path {
+		return "", 0, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get group: an answer about something else")}
+	}
+	return domain.Group(path), groupLifetime, nil
+}
+
+func representationOf(user domain.NewUser, group domain.Group) gocloak.User {
+	actions := actionNames(user.RequiredActions)
+	representation := gocloak.User{
+		Username:        new(user.Username.String()),
+		Email:           new(user.Email.String()),
+		EmailVerified:   &user.EmailVerified,
+		Enabled:         new(true),
+		RequiredActions: &actions,
+		Credentials: &[]gocloak.CredentialRepresentation{{
+			Type:      new("password"),
+			Value:     new(user.Password.Reveal()),
+			Temporary: new(true),
+		}},
+	}
+	if user.FirstName != "" {
+		representation.FirstName = &user.FirstName
+	}
+	if user.LastName != "" {
+		representation.LastName = &user.LastName
+	}
+	if group != "" {
+		representation.Groups = &[]string{"/" + string(group)}
+	}
+	return representation
+}

@@ -1,0 +1,209 @@
+package keycloak
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"user-sync-service/internal/domain"
+)
+
+// operation names a call to Keycloak in errors and logs, and selects the rules for its
+// answers.
+type operation string
+
+const (
+	opLogin           operation = "log in"
+	opGetRealm        operation = "get realm"
+	opGetRole         operation = "get role"
+	opGetGroup        operation = "get group"
+	opFindUser        operation = "find user"
+	opCreateUser      operation = "create user"
+	opAssignRole      operation = "assign role"
+	opDeleteUser      operation = "delete user"
+	opGetUserRoles    operation = "get user roles"
+	opGetUserGroups   operation = "get user groups"
+	opUpdateUser      operation = "update user"
+	opEndSessions     operation = "end sessions"
+	opSendActionsMail operation = "send actions mail"
+)
+
+// Kinds that the use cases never see: they steer this adapter only.
+const (
+	// roleGone: Keycloak does not know the role that was to be read or assigned.
+	roleGone domain.Kind = "role_gone"
+	// groupGone: Keycloak does not know the group.
+	groupGone domain.Kind = "group_gone"
+	// loginStale: Keycloak no longer accepts the access token.
+	loginStale domain.Kind = "login_stale"
+	// creationFailed: Keycloak answered 500 to a creation and made nobody.
+	creationFailed domain.Kind = "creation_failed"
+	// conflictUnclear: the creation lost a race, Keycloak does not say against what.
+	conflictUnclear domain.Kind = "conflict_unclear"
+)
+
+// answerRule says what an answer means. The first rule that fits counts.
+type answerRule struct {
+	op     operation // empty: any
+	status int       // 0: any
+	says   string    // how one of the answer's texts begins; empty: whatever it says
+	kind   domain.Kind
+}
+
+// answerRules returns the one table of what Keycloak's refusals mean. The texts are
+// those of Keycloak 24 to 26; an answer without them is not Keycloak's own, so a 404 of
+// a gateway never reads as "no such user".
+func answerRules() []answerRule {
+	return []answerRule{
+		{opLogin, http.StatusBadRequest, "", domain.Internal},
+		{opLogin, http.StatusUnauthorized, "", domain.Internal},
+		{"", http.StatusUnauthorized, "", loginStale},
+		{"", http.StatusForbidden, "", domain.Internal},
+		{"", http.StatusNotFound, "Realm does not exist", domain.Internal},
+		{"", http.StatusNotFound, "Realm not found", domain.Internal},
+		{opGetRole, http.StatusNotFound, "Could not find role", roleGone},
+		{opGetGroup, http.StatusNotFound, "Group path does not exist", groupGone},
+		{opAssignRole, http.StatusNotFound, "Role not found", roleGone},
+		{"", http.StatusNotFound, "User not found", domain.NotFound},
+		{opCreateUser, http.StatusConflict, "User exists with same username or email", domain.EmailConflict},
+		{opCreateUser, http.StatusConflict, "User exists with same username", domain.UsernameConflict},
+		// The losers of a race get other texts, or none that says what they lost on.
+		{opCreateUser, http.StatusConflict, "", domain.EmailConflict},
+		{opCreateUser, http.StatusBadRequest, "Could not create user", conflictUnclear},
+		{opCreateUser, http.StatusBadRequest, "Password policy not met", domain.PasswordRefused},
+		{opCreateUser, http.StatusBadRequest, "invalidPassword", domain.PasswordRefused},
+		{opCreateUser, http.StatusBadRequest, "User name is missing", domain.InvalidField},
+		{opCreateUser, http.StatusInternalServerError, "", creationFailed},
+		{opSendActionsMail, http.StatusBadRequest, "User is disabled", domain.UserDisabled},
+		{opSendActionsMail, http.StatusBadRequest, "User email missing", domain.NoEmail},
+		{opSendActionsMail, http.StatusInternalServerError, "Failed to send", domain.EmailDeliveryFailed},
+		{"", http.StatusTooManyRequests, "", domain.Unavailable},
+		{"", http.StatusBadGateway, "", domain.Unavailable},
+		{"", http.StatusServiceUnavailable, "", domain.Unavailable},
+		{"", http.StatusGatewayTimeout, "", domain.Timeout},
+		{"", http.StatusBadRequest, "", domain.Internal},
+		{"", 0, "", domain.BadAnswer},
+	}
+}
+
+// errorAnswer is the body of Keycloak's refusals, in all of its forms.
+type errorAnswer struct {
+	Error        string        `json:"error"`
+	Description  string        `json:"error_description"`
+	ErrorMessage string        `json:"errorMessage"`
+	Field        string        `json:"field"`
+	Errors       []errorAnswer `json:"errors"`
+}
+
+// says reports whether one of the texts begins with text.
+func (a errorAnswer) says(text string) bool {
+	return strings.HasPrefix(a.Error, text) || strings.HasPrefix(a.ErrorMessage, text)
+}
+
+// fields returns what the realm's user profile found wrong, in our words.
+func (a errorAnswer) fields() map[string]string {
+	fields := make(map[string]string)
+	for _, violation := range append(a.Errors, a) {
+		if violation.Field != "" {
+			fields[violation.Field] = fieldProblem(violation.ErrorMessage)
+		}
+	}
+	return fields
+}
+
+// fieldProblem translates the message keys of Keycloak's user profile. Other texts are
+// a realm's own; they are not passed on.
+func fieldProblem(key string) string {
+	switch key {
+	case "error-user-attribute-required":
+		return "is required"
+	case "error-invalid-length", "error-invalid-length-too-short", "error-invalid-length-too-long":
+		return "is too short or too long"
+	case "error-username-invalid-character", "error-person-name-invalid-character":
+		return "contains a character that is not allowed"
+	case "error-invalid-email":
+		return "must be an e-mail address"
+	case "error-user-attribute-read-only":
+		return "must not be changed"
+	default:
+		return "is not allowed by the rules of the realm"
+	}
+}
+
+// forLog returns what may be logged of a refusal: Keycloak's own error texts, shortened
+// and without anything that looks like an e-mail address, never the whole body.
+func (a errorAnswer) forLog() string {
+	var texts []string
+	for _, text := range []string{a.Error, a.ErrorMessage, a.Description, a.Field} {
+		for word := range strings.FieldsSeq(text) {
+			if strings.Contains(word, "@") {
+				word = "[e-mail]"
+			}
+			texts = append(texts, word)
+		}
+	}
+	const limit = 40 // words
+	return strings.Join(texts[:min(limit, len(texts))], " ")
+}
+
+// classify turns the outcome of one call into a domain error, or nil. Err is what
+// gocloak returned; ctx is the caller's context, whose end is not Keycloak's fault.
+func classify(ctx context.Context, op operation, x *exchange, err error) error {
+	switch {
+	case err == nil && x.err == nil && x.status < http.StatusMultipleChoices:
+		return nil
+	case x.notAnAnswer:
+		return &domain.Error{Kind: domain.BadAnswer, Err: fmt.Errorf("%s: %w", op, x.err)}
+	case x.err != nil:
+		return &domain.Error{Kind: connectionKind(ctx, x.err), Err: fmt.Errorf("%s: %w", op, x.err)}
+	case x.status == 0 && ctx.Err() != nil:
+		return domain.AsError(ctx.Err())
+	case x.status == 0:
+		// gocloak gave up before it sent anything.
+		return &domain.Error{Kind: domain.Internal, Err: fmt.Errorf("%s: the request could not be made", op)}
+	case x.status < http.StatusMultipleChoices:
+		return &domain.Error{Kind: domain.BadAnswer, Err: fmt.Errorf("%s: an answer of another shape", op)}
+	}
+
+	var answer errorAnswer
+	// A body that is not Keycloak's says nothing, and then the rules without a text fit.
+	_ = json.Unmarshal(x.body, &answer)
+	cause := fmt.Errorf("%s: status %d: %s", op, x.status, answer.forLog())
+	if fields := answer.fields(); x.status == http.StatusBadRequest && len(fields) > 0 {
+		return &domain.Error{Kind: domain.InvalidField, Message: fieldsMessage(fields), Fields: fields, Err: cause}
+	}
+	for _, rule := range answerRules() {
+		if (rule.op == "" || rule.op == op) && (rule.status == 0 || rule.status == x.status) && answer.says(rule.says) {
+			return &domain.Error{Kind: rule.kind, Err: cause}
+		}
+	}
+	return &domain.Error{Kind: domain.BadAnswer, Err: cause}
+}
+
+// connectionKind says what a failed connection means.
+func connectionKind(ctx context.Context, err error) domain.Kind {
+	if ctx.Err() != nil {
+		return domain.Unavailable
+	}
+	var timeout net.Error
+	if errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &timeout) && timeout.Timeout()) {
+		return domain.Timeout
+	}
+	return domain.Unavailable
+}
+
+// fieldsMessage is the sentence for the administrator; with several fields it names
+// one, the reply lists all.
+func fieldsMessage(fields map[string]string) string {
+	first := ""
+	for field := range fields {
+		if first == "" || field < first {
+			first = field
+		}
+	}
+	return fmt.Sprintf("The field '%s' %s.", first, fields[first])
+}

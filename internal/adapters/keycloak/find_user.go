@@ -1,0 +1,69 @@
+package keycloak
+
+import (
+	"context"
+	"errors"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"user-sync-service/internal/domain"
+)
+
+// FindUser looks the user up by its exact username.
+func (p *Provider) FindUser(ctx context.Context, username domain.Username) (domain.User, error) {
+	if username == (domain.Username{}) {
+		// An empty name would find everybody.
+		return domain.User{}, &domain.Error{Kind: domain.NotFound}
+	}
+	users, err := p.getUsers(ctx, gocloak.GetUsersParams{
+		Username: new(username.String()),
+		Exact:    new(true), // Without it Keycloak also finds "annabel" for "ann".
+	})
+	if err != nil {
+		return domain.User{}, err
+	}
+	for _, user := range users {
+		// Compared again, because another person's account is the worst answer.
+		if username.Matches(gocloak.PString(user.Username)) {
+			return userOf(user), nil
+		}
+	}
+	return domain.User{}, &domain.Error{Kind: domain.NotFound}
+}
+
+func (p *Provider) getUsers(ctx context.Context, params gocloak.GetUsersParams) ([]*gocloak.User, error) {
+	var users []*gocloak.User
+	err := p.call(ctx, opFindUser, func(ctx context.Context, token string) error {
+		var err error
+		users, err = p.client.GetUsers(ctx, token, p.realm, params)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, user := range users {
+		if user == nil || gocloak.NilOrEmpty(user.ID) {
+			return nil, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("find user: a user without an id")}
+		}
+	}
+	return users, nil
+}
+
+func userOf(user *gocloak.User) domain.User {
+	var actions []domain.RequiredAction
+	if user.RequiredActions != nil {
+		for _, action := range *user.RequiredActions {
+			actions = append(actions, domain.RequiredAction(action))
+		}
+	}
+	return domain.User{
+		ID:              domain.UserID(*user.ID),
+		Username:        gocloak.PString(user.Username),
+		Email:           gocloak.PString(user.Email),
+		FirstName:       gocloak.PString(user.FirstName),
+		LastName:        gocloak.PString(user.LastName),
+		Enabled:         gocloak.PBool(user.Enabled),
+		EmailVerified:   gocloak.PBool(user.EmailVerified),
+		RequiredActions: actions,
+	}
+}

@@ -1,0 +1,91 @@
+package keycloak
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"user-sync-service/internal/domain"
+)
+
+// realmSettings are the settings of the realm that a creation depends on.
+type realmSettings struct {
+	passwordPolicy  domain.PasswordPolicy
+	emailAsUsername bool
+}
+
+// Check reads the realm: that shows that Keycloak answers, that it accepts our
+// credentials, and keeps the realm's settings fresh.
+func (p *Provider) Check(ctx context.Context) error {
+	_, err := p.settings.refresh(ctx, "")
+	return err
+}
+
+// PasswordPolicy returns the realm's password policy.
+func (p *Provider) PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, error) {
+	settings, err := p.settings.get(ctx, "")
+	return settings.passwordPolicy, err
+}
+
+func (p *Provider) loadSettings(ctx context.Context, _ string) (realmSettings, time.Duration, error) {
+	var realm *gocloak.RealmRepresentation
+	err := p.call(ctx, opGetRealm, func(ctx context.Context, token string) error {
+		var err error
+		realm, err = p.client.GetRealm(ctx, token, p.realm)
+		return err
+	})
+	if err != nil {
+		return realmSettings{}, 0, err
+	}
+	if realm.Enabled == nil {
+		// Without view-realm Keycloak answers 200 with a few members. The policy is not
+		// among them, which would read as "no policy".
+		return realmSettings{}, 0, &domain.Error{Kind: domain.Internal, Err: errors.New("get realm: the service account may not read the realm's settings, it lacks view-realm")}
+	}
+	return realmSettings{
+		passwordPolicy:  parsePasswordPolicy(gocloak.PString(realm.PasswordPolicy)),
+		emailAsUsername: gocloak.PBool(realm.RegistrationEmailAsUsername),
+	}, settingsLifetime, nil
+}
+
+// parsePasswordPolicy reads Keycloak's notation, "length(12) and digits(2) and
+// notUsername(undefined)". Rules that have no bearing on a random password, such as its
+// history and its hashing, are passed over.
+func parsePasswordPolicy(text string) domain.PasswordPolicy {
+	var policy domain.PasswordPolicy
+	for rule := range strings.SplitSeq(text, " and ") {
+		name, argument, _ := strings.Cut(strings.TrimSpace(rule), "(")
+		count := func(standard int) int {
+			n, err := strconv.Atoi(strings.TrimSuffix(argument, ")"))
+			if err != nil {
+				return standard // Keycloak's own default for a rule without a number
+			}
+			return n
+		}
+		switch name {
+		case "length":
+			policy.MinLength = count(8)
+		case "maxLength":
+			policy.MaxLength = count(64)
+		case "lowerCase":
+			policy.MinLower = count(1)
+		case "upperCase":
+			policy.MinUpper = count(1)
+		case "digits":
+			policy.MinDigits = count(1)
+		case "specialChars":
+			policy.MinSpecial = count(1)
+		case "notUsername":
+			policy.NotUsername = true
+		case "notEmail":
+			policy.NotEmail = true
+		case "notContainsUsername":
+			policy.NotContainsUsername = true
+		}
+	}
+	return policy
+}

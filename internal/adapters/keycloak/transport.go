@@ -1,0 +1,111 @@
+package keycloak
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+)
+
+// maxAnswer is the largest answer read from Keycloak, in bytes. A realm with its
+// settings is some 20 KB.
+const maxAnswer = 8 << 20
+
+// exchange is what went over the wire in one call. gocloak flattens errors to text and
+// drops their bodies; this keeps them.
+type exchange struct {
+	status int
+	body   []byte
+	// err is what is wrong with the connection or with the answer's form; nil when an
+	// answer came that can be one of Keycloak's.
+	err error
+	// notAnAnswer says that err is about an answer, not about the connection.
+	notAnAnswer bool
+}
+
+type exchangeKey struct{}
+
+// exchangeTransport reads each answer whole, notes it in the exchange of the request's
+// context, and lets only such answers through to gocloak as gocloak can read. An
+// unchecked 200 with an HTML page would read as "no such user", and a redirect as a
+// successful write.
+type exchangeTransport struct {
+	next http.RoundTripper
+}
+
+func (t exchangeTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	x, ok := req.Context().Value(exchangeKey{}).(*exchange)
+	if !ok {
+		return nil, errors.New("a request outside of an exchange")
+	}
+	resp, err := t.next.RoundTrip(req)
+	if err != nil {
+		x.err = err
+		return nil, err
+	}
+	defer resp.Body.Close()
+	x.status = resp.StatusCode
+	x.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		x.err = fmt.Errorf("read the answer: %w", err)
+		return nil, x.err
+	}
+	if err := checkForm(req.Method, resp, x.body); err != nil {
+		x.err, x.notAnAnswer = err, true
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(x.body))
+	return resp, nil
+}
+
+// checkForm refuses answers that Keycloak never gives. Reads and logins succeed with
+// 200 and a JSON object or array, writes with 201 or 204.
+func checkForm(method string, resp *http.Response, body []byte) error {
+	if len(body) > maxAnswer {
+		return fmt.Errorf("an answer of more than %d bytes", maxAnswer)
+	}
+	switch status := resp.StatusCode; {
+	case status >= http.StatusBadRequest, status == http.StatusCreated, status == http.StatusNoContent:
+		return nil
+	case status >= http.StatusMultipleChoices:
+		return fmt.Errorf("a redirect with status %d", status)
+	case status != http.StatusOK:
+		return fmt.Errorf("an unexpected status %d", status)
+	case method != http.MethodGet && resp.Request.Context().Value(loginKey{}) == nil:
+		return errors.New("status 200 for a write")
+	}
+	mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/json" {
+		return errors.New("an answer that is not JSON")
+	}
+	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || (trimmed[0] != '{' && trimmed[0] != '[') {
+		return errors.New("JSON that is neither an object nor an array")
+	}
+	return nil
+}
+
+// loginKey marks the context of a login, the only write that succeeds with 200.
+type loginKey struct{}
+
+// newTransport returns a connection pool of its own that keeps connections open, so
+// that calls under load do not each open a new one.
+func newTransport(callTimeout time.Duration) *http.Transport {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns = maxIdleConnections
+	transport.MaxIdleConnsPerHost = maxIdleConnections
+	transport.ResponseHeaderTimeout = callTimeout
+	return transport
+}
+
+// maxIdleConnections is how many connections to Keycloak stay open between calls: more
+// calls than this at once are rare, and then open further ones.
+const maxIdleConnections = 128
+
+func withExchange(ctx context.Context) (context.Context, *exchange) {
+	x := &exchange{}
+	return context.WithValue(ctx, exchangeKey{}, x), x
+}

@@ -1,0 +1,56 @@
+package keycloak
+
+import (
+	"context"
+	"time"
+
+	"github.com/Nerzal/gocloak/v13"
+
+	"user-sync-service/internal/domain"
+)
+
+// SetEnabled sends the one member to change: Keycloak leaves members that are not sent
+// as they are.
+func (p *Provider) SetEnabled(ctx context.Context, id domain.UserID, enabled bool) error {
+	return p.update(ctx, id, gocloak.User{Enabled: &enabled})
+}
+
+// SetRequiredActions replaces the list, also by an empty one.
+func (p *Provider) SetRequiredActions(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error {
+	names := actionNames(actions)
+	return p.update(ctx, id, gocloak.User{RequiredActions: &names})
+}
+
+// EndSessions logs the user out everywhere. Keycloak then also refuses tokens issued
+// before, but for an offline token of the very same second.
+func (p *Provider) EndSessions(ctx context.Context, id domain.UserID) error {
+	return p.onUser(ctx, opEndSessions, id, func(ctx context.Context, token, userID string) error {
+		return p.client.LogoutAllSessions(ctx, token, p.realm, userID)
+	})
+}
+
+// SendPasswordReset mails the user a link to the action UPDATE_PASSWORD.
+func (p *Provider) SendPasswordReset(ctx context.Context, id domain.UserID, lifespan time.Duration) error {
+	return p.onUser(ctx, opSendActionsMail, id, func(ctx context.Context, token, userID string) error {
+		return p.client.ExecuteActionsEmail(ctx, token, p.realm, gocloak.ExecuteActionsEmail{
+			UserID:   &userID,
+			Lifespan: new(int(lifespan.Seconds())),
+			Actions:  &[]string{string(domain.UpdatePassword)},
+		})
+	})
+}
+
+func (p *Provider) update(ctx context.Context, id domain.UserID, change gocloak.User) error {
+	return p.onUser(ctx, opUpdateUser, id, func(ctx context.Context, token, userID string) error {
+		change.ID = &userID
+		return p.client.UpdateUser(ctx, token, p.realm, change)
+	})
+}
+
+func actionNames(actions []domain.RequiredAction) []string {
+	names := make([]string, 0, len(actions))
+	for _, action := range actions {
+		names = append(names, string(action))
+	}
+	return names
+}

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"user-sync-service/internal/domain"
+)
+
+// healthCheckInterval is the pause between two checks of the identity provider.
+const healthCheckInterval = 5 * time.Second
+
+// Checker is the part of the identity provider that [Health] needs.
+type Checker interface {
+	Check(ctx context.Context) error
+}
+
+// Health knows whether the identity provider answered lately. It asks in the
+// background, so that a question about health never waits for the provider.
+type Health struct {
+	provider Checker
+	log      *slog.Logger
+	last     atomic.Pointer[checkResult]
+}
+
+type checkResult struct {
+	err error
+	// first marks the state before any check has ended.
+	first bool
+}
+
+// NewHealth makes a Health that counts as unhealthy until Run has had a first answer.
+func NewHealth(provider Checker, log *slog.Logger) *Health {
+	h := &Health{provider: provider, log: log}
+	h.last.Store(&checkResult{err: &domain.Error{Kind: domain.Unavailable, Err: errors.New("not checked yet")}, first: true})
+	return h
+}
+
+// Run checks the provider at once and then every few seconds until ctx ends.
+func (h *Health) Run(ctx context.Context) {
+	ticker := time.NewTicker(healthCheckInterval)
+	defer ticker.Stop()
+	for {
+		h.check(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Err returns nil when the last check succeeded, else why it did not.
+func (h *Health) Err() error { return h.last.Load().err }
+
+// check logs only changes: an outage of an hour is two lines, not hundreds.
+func (h *Health) check(ctx context.Context) {
+	err := h.provider.Check(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	before := h.last.Swap(&checkResult{err: err})
+	switch {
+	case err != nil && (before.err == nil || before.first):
+		h.log.ErrorContext(ctx, "the identity provider is not usable", "error", err)
+	case err == nil && before.err != nil:
+		h.log.InfoContext(ctx, "the identity provider is usable")
+	}
+}

@@ -1,0 +1,110 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"user-sync-service/internal/domain"
+)
+
+// SyncUserInput is the employee to sync. FirstName and LastName may be empty.
+type SyncUserInput struct {
+	Username     domain.Username
+	Email        domain.Email
+	FineractRole string
+	FirstName    string
+	LastName     string
+}
+
+// SyncUserResult says what SyncUser found or made.
+type SyncUserResult struct {
+	ID domain.UserID
+	// Created is false when the user existed before; nothing was changed then, and the
+	// members below are empty.
+	Created         bool
+	Password        domain.Secret
+	RequiredActions []domain.RequiredAction
+	Warnings        []string // sentences for the administrator
+}
+
+// SyncUser makes sure that the employee has an account: it creates one with the mapped
+// role and group and a temporary password, or reports the one that exists. An existing
+// user with this username counts as the employee's only when it has the same e-mail
+// address or none.
+//
+// It returns UsernameConflict for another person's account, EmailConflict when the
+// address belongs to another user, UnknownRole when the realm lacks the mapped role,
+// and what CreateUser of the identity provider returns.
+func (s *Service) SyncUser(ctx context.Context, in SyncUserInput) (SyncUserResult, error) {
+	user := domain.NewUser{
+		Username:        in.Username,
+		Email:           in.Email,
+		FirstName:       in.FirstName,
+		LastName:        in.LastName,
+		EmailVerified:   true, // the address comes from the bank's own records
+		Assignment:      s.roles.Assign(in.FineractRole),
+		RequiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor},
+	}
+	created, err := s.create(ctx, &user)
+	switch {
+	case errors.Is(err, domain.UsernameConflict), errors.Is(err, domain.EmailConflict):
+		return s.existing(ctx, in, err)
+	case errors.Is(err, domain.UnknownRole):
+		return SyncUserResult{}, &domain.Error{
+			Kind:    domain.UnknownRole,
+			Message: fmt.Sprintf("The role '%s' does not exist in the system.", user.Assignment.Role),
+			Err:     err,
+		}
+	case err != nil:
+		return SyncUserResult{}, err
+	}
+
+	result := SyncUserResult{ID: created.ID, Created: true, Password: user.Password, RequiredActions: user.RequiredActions}
+	if created.MissingGroup != "" {
+		s.log.WarnContext(ctx, "the realm lacks a mapped group, the user was created without it", "group", string(created.MissingGroup))
+		result.Warnings = []string{fmt.Sprintf("The group '%s' does not exist and was left out.", created.MissingGroup)}
+	}
+	return result, nil
+}
+
+// create gives the user a temporary password and creates it. A refused password is
+// tried once more, because the policy it was made for may have been an old one.
+func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.CreatedUser, error) {
+	const tries = 2
+	var created domain.CreatedUser
+	var err error
+	for range tries {
+		var policy domain.PasswordPolicy
+		policy, err = s.provider.PasswordPolicy(ctx)
+		if err != nil {
+			return domain.CreatedUser{}, err
+		}
+		user.Password, err = domain.GeneratePassword(s.random, policy, user.Username, user.Email)
+		if err != nil {
+			return domain.CreatedUser{}, err
+		}
+		created, err = s.provider.CreateUser(ctx, *user)
+		if !errors.Is(err, domain.PasswordRefused) {
+			break
+		}
+	}
+	return created, err
+}
+
+// existing decides whose account stood in the way. Providers cannot be relied on to say
+// which of two taken names they met first, so the username is looked up; when nobody
+// has it, the conflict is what the provider said.
+func (s *Service) existing(ctx context.Context, in SyncUserInput, conflict error) (SyncUserResult, error) {
+	user, err := s.provider.FindUser(ctx, in.Username)
+	if errors.Is(err, domain.NotFound) {
+		return SyncUserResult{}, conflict
+	}
+	if err != nil {
+		return SyncUserResult{}, err
+	}
+	if user.Email != "" && !in.Email.Matches(user.Email) {
+		return SyncUserResult{}, &domain.Error{Kind: domain.UsernameConflict, Err: conflict}
+	}
+	return SyncUserResult{ID: user.ID}, nil
+}

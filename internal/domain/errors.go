@@ -1,0 +1,87 @@
+package domain
+
+import (
+	"context"
+	"errors"
+)
+
+// Kind says what sort of failure an [Error] is. A Kind is itself an error, so that
+// errors.Is(err, domain.NotFound) works on any error of this program. Its text is the
+// stable code that clients see.
+type Kind string
+
+// Error returns the code.
+func (k Kind) Error() string { return string(k) }
+
+// The kinds of failure. What a client is told for each stands in one table at the edge.
+const (
+	// InvalidField: a value breaks a rule of ours or of the realm; Error.Fields says which.
+	InvalidField Kind = "invalid_field"
+	// UnknownRole: the realm has no such role.
+	UnknownRole Kind = "unknown_role"
+	// NoEmail: the user has no e-mail address to send to.
+	NoEmail Kind = "no_email"
+	// NotFound: there is no such user.
+	NotFound Kind = "user_not_found"
+	// UsernameConflict: the username belongs to another user.
+	UsernameConflict Kind = "username_conflict"
+	// EmailConflict: the e-mail address belongs to another user.
+	EmailConflict Kind = "email_conflict"
+	// UserDisabled: the user is switched off, which forbids the operation.
+	UserDisabled Kind = "user_disabled"
+	// PasswordRefused: the provider refused the password; its policy is not, or no
+	// longer, the one the password was generated for.
+	PasswordRefused Kind = "password_refused"
+	// UnsatisfiablePolicy: no password can meet the realm's policy and ours.
+	UnsatisfiablePolicy Kind = "unsatisfiable_password_policy"
+	// EmailDeliveryFailed: the provider could not send the mail.
+	EmailDeliveryFailed Kind = "email_delivery_failed"
+	// Partial: a user was left incomplete and could not be removed again.
+	Partial Kind = "partial"
+	// BadAnswer: the provider answered something that is no valid answer.
+	BadAnswer Kind = "bad_gateway"
+	// Unavailable: the provider cannot be reached, or the caller's context ended.
+	Unavailable Kind = "provider_unavailable"
+	// Timeout: the provider did not answer in time.
+	Timeout Kind = "provider_timeout"
+	// Internal: a bug, or the provider refuses our own credentials or rights.
+	Internal Kind = "internal"
+)
+
+// Error is the one error type of the program.
+type Error struct {
+	Kind Kind
+	// Message is for the client: one plain sentence without secrets and without the
+	// provider's own text. Empty means the edge's standard sentence for the kind.
+	Message string
+	// Fields says for InvalidField what is wrong with which field.
+	Fields map[string]string
+	// Err is the cause, for the log only. It carries no secret and no personal data.
+	Err error
+}
+
+// Error returns the kind and the cause, never Message: messages may name a user.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Kind.Error()
+	}
+	return e.Kind.Error() + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is reports whether target is the kind of e.
+func (e *Error) Is(target error) bool { return target == e.Kind }
+
+// AsError returns the outermost [Error] in err's chain. Errors of other types come
+// back wrapped: a context's end as Unavailable, anything else as Internal.
+func AsError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Kind: Unavailable, Err: err}
+	}
+	return &Error{Kind: Internal, Err: err}
+}

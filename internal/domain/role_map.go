@@ -1,0 +1,83 @@
+package domain
+
+import "strings"
+
+// RealmRole is the exact name of a role at the identity provider.
+type RealmRole string
+
+// Group is the exact name of a top-level group, or the path of a nested one
+// ("branches/north") without a leading slash. The empty Group is none.
+type Group string
+
+// Assignment is what a Fineract role stands for at the identity provider.
+type Assignment struct {
+	Role  RealmRole
+	Group Group // empty: no group
+}
+
+// RoleRule assigns a realm role and a group to one Fineract role.
+type RoleRule struct {
+	FineractRole string
+	Assignment   Assignment
+}
+
+// RoleMap turns Fineract roles into assignments. It is immutable.
+type RoleMap struct {
+	rules    []RoleRule
+	fallback Assignment
+}
+
+// NewRoleMap makes a map of rules; a role that no rule names gets the fallback, which
+// must be harmless.
+func NewRoleMap(rules []RoleRule, fallback Assignment) RoleMap {
+	return RoleMap{rules: append([]RoleRule(nil), rules...), fallback: fallback}
+}
+
+// Assign returns the assignment of a Fineract role. Blanks around the role do not
+// count, an exact match goes before one that differs in letter case.
+func (m RoleMap) Assign(fineractRole string) Assignment {
+	name := strings.TrimSpace(fineractRole)
+	for _, rule := range m.rules {
+		if rule.FineractRole == name {
+			return rule.Assignment
+		}
+	}
+	for _, rule := range m.rules {
+		if strings.EqualFold(rule.FineractRole, name) {
+			return rule.Assignment
+		}
+	}
+	return m.fallback
+}
+
+// Assignments returns every assignment that the map can give, the fallback last.
+func (m RoleMap) Assignments() []Assignment {
+	var all []Assignment
+	for _, rule := range m.rules {
+		all = append(all, rule.Assignment)
+	}
+	return append(all, m.fallback)
+}
+
+// DefaultRoleMap returns the mapping of the bank's present roles.
+//
+// Only administrators are in head-office: that group carries the realm role admin, so
+// whoever is put into it becomes an administrator. An unknown role is plain staff.
+func DefaultRoleMap() RoleMap {
+	return NewRoleMap([]RoleRule{
+		{"Admin", Assignment{"admin", "head-office"}},
+		{"System Administrator", Assignment{"admin", "head-office"}},
+		{"Super User", Assignment{"Super User", "head-office"}},
+		{"Super user", Assignment{"Super User", "head-office"}},
+		{"Loan Officer", Assignment{"loan-officer", "loan-officers"}},
+		{"Account Manager", Assignment{"account-manager", "account-managers"}},
+		{"Cashier", Assignment{"teller", "tellers"}},
+		{"Branch Manager", Assignment{"branch-manager", "branch-managers"}},
+		{"Accountant", Assignment{Role: "accountant"}},
+		{"Supervisor Accountant", Assignment{Role: "Supervisor Accountant"}},
+		{"Manager", Assignment{Role: "Manager"}},
+		{"Viewer", Assignment{Role: "Viewer"}},
+		{"KYC Manager", Assignment{Role: "KYC_MANAGER"}},
+		{"Asset Manager", Assignment{Role: "ASSET_MANAGER"}},
+	}, Assignment{Role: "staff"})
+}

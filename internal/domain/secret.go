@@ -1,0 +1,41 @@
+package domain
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+const redacted = "[redacted]"
+
+// Secret is text that must never be printed: a password, a token, a client secret.
+// Formatting it with any verb, encoding it as JSON or text, and logging it with slog
+// give "[redacted]". The zero Secret is empty.
+//
+// The text sits behind a pointer because fmt cannot call methods on a value inside
+// another struct's unexported field: there it prints the address, not the text.
+type Secret struct {
+	text *string
+}
+
+// NewSecret wraps text.
+func NewSecret(text string) Secret { return Secret{text: &text} }
+
+// Reveal returns the text. Call it only where the text leaves the program on purpose.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// IsEmpty reports whether there is no text.
+func (s Secret) IsEmpty() bool { return s.Reveal() == "" }
+
+// Format implements [fmt.Formatter], so that no verb reaches the text.
+func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// MarshalText implements [encoding.TextMarshaler], which encoding/json uses too.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue implements [slog.LogValuer].
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -1,0 +1,74 @@
+package ports
+
+import (
+	"context"
+	"time"
+
+	"user-sync-service/internal/domain"
+)
+
+// IdentityProvider is the system that holds users and signs them in, seen as one realm.
+//
+// What holds for every method:
+//
+//   - It is safe for concurrent use, and what it returns belongs to the caller.
+//   - It obeys the context. When the context has ended it returns Unavailable and has
+//     either done the whole operation or, as far as anyone can tell, none of it.
+//   - Besides the kinds named below it may return Unavailable (cannot be reached),
+//     Timeout (no answer in time: a write may have happened), BadAnswer (an answer that
+//     is none) and Internal (the provider refuses our own credentials or rights).
+//   - A method that takes a UserID returns NotFound when there is no such user.
+//   - No error carries a secret, a username or an e-mail address in its Err.
+//
+// porttest checks each clause; a clause that is not checked there is not promised.
+type IdentityProvider interface {
+	// FindUser returns the one user with this username, without regard to letter
+	// case. Nothing in the name is a pattern, and a user whose name only contains it is
+	// not found. It returns NotFound, never a zero User without an error.
+	FindUser(ctx context.Context, username domain.Username) (domain.User, error)
+
+	// Memberships returns the realm roles assigned to the user directly and the user's
+	// groups. It returns both or an error, never a list that could not be read as empty.
+	Memberships(ctx context.Context, id domain.UserID) (domain.Memberships, error)
+
+	// PasswordPolicy returns what the realm asks of passwords. It may be some minutes
+	// old; after CreateUser has returned PasswordRefused it is current.
+	PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, error)
+
+	// CreateUser makes an enabled user with its role, group, temporary password and
+	// required actions, or leaves nothing behind. A group that the realm lacks is left
+	// out and named in the result; everything else is done or an error.
+	//
+	// It returns UnknownRole when the realm lacks the role, UsernameConflict or
+	// EmailConflict when another user has the name or the address (when both are taken,
+	// either of the two), InvalidField when the realm's rules refuse a field,
+	// PasswordRefused when they refuse the password, and Partial when a user was made,
+	// could not be finished, and could not be removed either.
+	//
+	// Of any number of simultaneous calls with one username, or one e-mail address,
+	// exactly one succeeds and the others return a conflict.
+	CreateUser(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error)
+
+	// SetEnabled switches the account on or off and changes nothing else. Enabling also
+	// lifts a lock that the provider has put on the account after failed sign-ins.
+	// Disabling alone does not promise to end sessions. It returns InvalidField when
+	// the realm's rules refuse the user's present data.
+	SetEnabled(ctx context.Context, id domain.UserID, enabled bool) error
+
+	// EndSessions ends all of the user's sessions: whatever was issued for them
+	// before is refused from then on. The user may sign in again if enabled.
+	EndSessions(ctx context.Context, id domain.UserID) error
+
+	// SetRequiredActions replaces the user's required actions and changes nothing
+	// else. It returns InvalidField when the realm's rules refuse the user's present data.
+	SetRequiredActions(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error
+
+	// SendPasswordReset mails the user a link, valid for lifespan, that leads to the
+	// choice of a new password. It is never repeated: after Timeout or Unavailable the
+	// mail may have gone out. It returns NoEmail, UserDisabled, or EmailDeliveryFailed
+	// when the provider cannot send mails.
+	SendPasswordReset(ctx context.Context, id domain.UserID, lifespan time.Duration) error
+
+	// Check reports whether the provider answers and accepts the service's credentials.
+	Check(ctx context.Context) error
+}
