@@ -53,8 +53,17 @@ func (e *configError) Error() string {
 // from a file ".env" in the working directory. It returns a *configError that lists
 // every fault at once.
 func Load() (Config, error) {
-	var config Config
-	var faults []string
+	config, faults := readEnvironment()
+	if faults = append(faults, config.Validate()...); len(faults) > 0 {
+		return Config{}, &configError{faults: faults}
+	}
+	config.KeycloakURL = strings.TrimSuffix(strings.TrimRight(config.KeycloakURL, "/"), "/auth")
+	return config, nil
+}
+
+// readEnvironment returns what is set, and a fault for each value that cannot be read
+// and is left at its default.
+func readEnvironment() (config Config, faults []string) {
 	if err := godotenv.Load(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		// The parser's own message quotes the file, which holds secrets.
 		faults = append(faults, ".env: cannot be read as lines of NAME=value")
@@ -62,21 +71,15 @@ func Load() (Config, error) {
 	applyAliases()
 	for {
 		err := envconfig.Process("", &config)
-		var unreadable *envconfig.ParseError
-		if !errors.As(err, &unreadable) {
-			break
+		unreadable, ok := errors.AsType[*envconfig.ParseError](err)
+		if !ok {
+			return config, faults
 		}
 		// envconfig stops at the first value that it cannot read. It is set aside, so
 		// that the others are looked at too; the program ends in any case.
 		faults = append(faults, fmt.Sprintf("%s: %v", unreadable.KeyName, reason(unreadable.Err)))
-		_ = os.Unsetenv(unreadable.KeyName)
+		_ = os.Unsetenv(unreadable.KeyName) // It was set, so its name is fit to be unset.
 	}
-	faults = append(faults, config.Validate()...)
-	if len(faults) > 0 {
-		return Config{}, &configError{faults: faults}
-	}
-	config.KeycloakURL = strings.TrimSuffix(strings.TrimRight(config.KeycloakURL, "/"), "/auth")
-	return config, nil
 }
 
 // Validate returns what is missing or contradictory, a sentence each.
@@ -135,8 +138,7 @@ func applyAliases() {
 // reason keeps envconfig's wrapping of strconv errors, which quotes the value, out of
 // messages.
 func reason(err error) error {
-	var number *strconv.NumError
-	if errors.As(err, &number) {
+	if _, ok := errors.AsType[*strconv.NumError](err); ok {
 		return errors.New("must be a number in range")
 	}
 	return err

@@ -15,7 +15,7 @@ const healthcheckTimeout = 3 * time.Second
 // healthcheck asks the service of this machine's environment for /livez. It is for a
 // container that has no other program in it.
 func healthcheck(ctx context.Context) error {
-	config, _ := Load() // Only the address counts here, and it has a default.
+	config, _ := readEnvironment() // Only the address counts here, and it has a default.
 	host := config.ListenHost
 	if host == "" {
 		host = "127.0.0.1"

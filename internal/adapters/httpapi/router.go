@@ -99,5 +99,10 @@ func (a *api) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 			w.Header().Add("Allow", method)
 		}
 	}
+	if w.Header().Get("Allow") == "" {
+		// chi comes here with any method it does not know, before it looks at the path.
+		a.notFound(w, r)
+		return
+	}
 	writeError(w, r, wrongMethod)
 }

@@ -42,8 +42,13 @@ func newCache[V comparable](now func() time.Time, load loadFunc[V]) *cache[V] {
 	return &cache[V]{now: now, load: load, kept: make(map[string]entry[V]), loading: make(map[string]*pending[V])}
 }
 
-// get returns the value kept for key, or loads it.
+// get returns the value kept for key, or loads it. When ctx has ended it returns
+// Unavailable in either case.
 func (c *cache[V]) get(ctx context.Context, key string) (V, error) {
+	if err := ctx.Err(); err != nil {
+		var none V
+		return none, domain.AsError(err)
+	}
 	c.mu.Lock()
 	if e, ok := c.kept[key]; ok && c.now().Before(e.expires) {
 		c.mu.Unlock()

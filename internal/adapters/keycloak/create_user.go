@@ -22,7 +22,11 @@ type role struct {
 // required actions, one assigns the role, which Keycloak ignores in the first. When the
 // second fails, the user is deleted again.
 func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error) {
-	if err := p.checkUsernameRule(ctx, user); err != nil {
+	settings, err := p.settings.get(ctx, "")
+	if err != nil {
+		return domain.CreatedUser{}, err
+	}
+	if err := settings.checkUsername(user); err != nil {
 		return domain.CreatedUser{}, err
 	}
 	assigned, err := p.roles.get(ctx, string(user.Assignment.Role))
@@ -34,6 +38,9 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 	}
 
 	created, err := p.createWithGroup(ctx, user)
+	if errors.Is(err, domain.PasswordRefused) {
+		p.settings.forget("", settings) // Its policy is an old one.
+	}
 	if err != nil {
 		return domain.CreatedUser{}, err
 	}
@@ -41,26 +48,6 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 		return domain.CreatedUser{}, p.undo(ctx, created.ID, err)
 	}
 	return created, nil
-}
-
-// checkUsernameRule refuses what a realm with e-mail addresses as usernames would do
-// silently: create the user under the address, where nobody who asks for the username
-// finds it.
-func (p *Provider) checkUsernameRule(ctx context.Context, user domain.NewUser) error {
-	settings, err := p.settings.get(ctx, "")
-	if err != nil {
-		return err
-	}
-	if settings.emailAsUsername && !user.Username.Matches(user.Email.String()) {
-		const problem = "must be the e-mail address in this realm"
-		return &domain.Error{
-			Kind:    domain.InvalidField,
-			Message: "The username " + problem + ".",
-			Fields:  map[string]string{"username": problem},
-			Err:     errors.New("create user: the realm uses the e-mail address as username"),
-		}
-	}
-	return nil
 }
 
 // createWithGroup posts the user with its group, or without when the realm has no such

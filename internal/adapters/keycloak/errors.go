@@ -69,10 +69,11 @@ func answerRules() []answerRule {
 		{opGetGroup, http.StatusNotFound, "Group path does not exist", groupGone},
 		{opAssignRole, http.StatusNotFound, "Role not found", roleGone},
 		{"", http.StatusNotFound, "User not found", domain.NotFound},
-		{opCreateUser, http.StatusConflict, "User exists with same username or email", domain.EmailConflict},
+		// The losers of a race get texts that do not say what they lost on.
+		{opCreateUser, http.StatusConflict, "User exists with same username or email", conflictUnclear},
 		{opCreateUser, http.StatusConflict, "User exists with same username", domain.UsernameConflict},
-		// The losers of a race get other texts, or none that says what they lost on.
-		{opCreateUser, http.StatusConflict, "", domain.EmailConflict},
+		{opCreateUser, http.StatusConflict, "User exists with same email", domain.EmailConflict},
+		{opCreateUser, http.StatusConflict, "", conflictUnclear},
 		{opCreateUser, http.StatusBadRequest, "Could not create user", conflictUnclear},
 		{opCreateUser, http.StatusBadRequest, "Password policy not met", domain.PasswordRefused},
 		{opCreateUser, http.StatusBadRequest, "invalidPassword", domain.PasswordRefused},

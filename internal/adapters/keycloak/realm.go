@@ -52,6 +52,22 @@ func (p *Provider) loadSettings(ctx context.Context, _ string) (realmSettings, t
 	}, settingsLifetime, nil
 }
 
+// checkUsername refuses what a realm with e-mail addresses as usernames would do
+// silently: create the user under the address, where nobody who asks for the username
+// finds it.
+func (s realmSettings) checkUsername(user domain.NewUser) error {
+	if s.emailAsUsername && !user.Username.Matches(user.Email.String()) {
+		const problem = "must be the e-mail address in this realm"
+		return &domain.Error{
+			Kind:    domain.InvalidField,
+			Message: "The username " + problem + ".",
+			Fields:  map[string]string{"username": problem},
+			Err:     errors.New("create user: the realm uses the e-mail address as username"),
+		}
+	}
+	return nil
+}
+
 // parsePasswordPolicy reads Keycloak's notation, "length(12) and digits(2) and
 // notUsername(undefined)". Rules that have no bearing on a random password, such as its
 // history and its hashing, are passed over.

@@ -1,0 +1,71 @@
+package httpapi_test
+
+import (
+	"context"
+	"time"
+
+	"user-sync-service/internal/domain"
+	"user-sync-service/internal/ports"
+)
+
+// failing is a provider whose methods of the given names fail.
+type failing struct {
+	ports.IdentityProvider
+	errs map[string]error
+}
+
+func (f failing) FindUser(ctx context.Context, username domain.Username) (domain.User, error) {
+	if err := f.errs["FindUser"]; err != nil {
+		return domain.User{}, err
+	}
+	return f.IdentityProvider.FindUser(ctx, username)
+}
+
+func (f failing) Memberships(ctx context.Context, id domain.UserID) (domain.Memberships, error) {
+	if err := f.errs["Memberships"]; err != nil {
+		return domain.Memberships{}, err
+	}
+	return f.IdentityProvider.Memberships(ctx, id)
+}
+
+func (f failing) PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, error) {
+	if err := f.errs["PasswordPolicy"]; err != nil {
+		return domain.PasswordPolicy{}, err
+	}
+	return f.IdentityProvider.PasswordPolicy(ctx)
+}
+
+func (f failing) CreateUser(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error) {
+	if err := f.errs["CreateUser"]; err != nil {
+		return domain.CreatedUser{}, err
+	}
+	return f.IdentityProvider.CreateUser(ctx, user)
+}
+
+func (f failing) SetEnabled(ctx context.Context, id domain.UserID, enabled bool) error {
+	if err := f.errs["SetEnabled"]; err != nil {
+		return err
+	}
+	return f.IdentityProvider.SetEnabled(ctx, id, enabled)
+}
+
+func (f failing) EndSessions(ctx context.Context, id domain.UserID) error {
+	if err := f.errs["EndSessions"]; err != nil {
+		return err
+	}
+	return f.IdentityProvider.EndSessions(ctx, id)
+}
+
+func (f failing) SetRequiredActions(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error {
+	if err := f.errs["SetRequiredActions"]; err != nil {
+		return err
+	}
+	return f.IdentityProvider.SetRequiredActions(ctx, id, actions)
+}
+
+func (f failing) SendPasswordReset(ctx context.Context, id domain.UserID, lifespan time.Duration) error {
+	if err := f.errs["SendPasswordReset"]; err != nil {
+		return err
+	}
+	return f.IdentityProvider.SendPasswordReset(ctx, id, lifespan)
+}

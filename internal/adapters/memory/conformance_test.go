@@ -1,0 +1,57 @@
+package memory_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/domain"
+	"user-sync-service/internal/ports/porttest"
+)
+
+func TestProvider_KeepsTheContract(t *testing.T) {
+	porttest.Run(t, newSubject)
+}
+
+func newSubject(t *testing.T) porttest.Subject {
+	policy := domain.PasswordPolicy{MinLength: 12, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1, NotUsername: true}
+	p := memory.New(memory.Realm{
+		Roles:  []domain.RealmRole{"teller"},
+		Groups: []domain.Group{"tellers"},
+		Policy: policy,
+	})
+	return porttest.Subject{
+		Provider:        p,
+		Role:            "teller",
+		Group:           "tellers",
+		MissingRole:     "astronaut",
+		MissingGroup:    "astronauts",
+		RefusedUsername: "q7",
+		RefusedName:     "<b>",
+		AddUser:         p.AddUser,
+		DeleteUser:      p.DeleteUser,
+		Mails:           p.Mails,
+		FailMails:       func() error { p.FailMails(true); return nil },
+		SignIn:          func(username, password string) (porttest.Outcome, func() bool) { return signIn(t, p, username, password) },
+		Lock:            p.Lock,
+		RequireLength: func(characters int) error {
+			policy.MinLength = characters
+			p.SetPolicy(policy)
+			return nil
+		},
+	}
+}
+
+func signIn(t *testing.T, p *memory.Provider, username, password string) (porttest.Outcome, func() bool) {
+	session, err := p.SignIn(username, password)
+	switch {
+	case errors.Is(err, memory.NotSetUp):
+		return porttest.NotSetUp, nil
+	case errors.Is(err, memory.WrongPassword), errors.Is(err, memory.Disabled):
+		return porttest.Refused, nil
+	}
+	require.NoError(t, err)
+	return porttest.SignedIn, func() bool { return p.SessionActive(session) }
+}

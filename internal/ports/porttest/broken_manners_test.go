@@ -1,0 +1,236 @@
+package porttest_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"user-sync-service/internal/domain"
+)
+
+// allObeyContext are the clauses about an ended context.
+func allObeyContext() []string {
+	clauses := writesObeyContext()
+	for _, method := range []string{"FindUser", "Memberships", "PasswordPolicy", "Check"} {
+		clauses = append(clauses, method+"/ObeysAnEndedContext")
+	}
+	return clauses
+}
+
+func writesObeyContext() []string {
+	var clauses []string
+	for _, method := range []string{"CreateUser", "SetEnabled", "EndSessions", "SetRequiredActions", "SendPasswordReset"} {
+		clauses = append(clauses, method+"/ObeysAnEndedContext")
+	}
+	return clauses
+}
+
+// around makes every method run inside wrap.
+func around(f *faulty, wrap func(ctx context.Context, method func(context.Context) error) error) {
+	p := f.Provider
+	f.findUser = func(ctx context.Context, username domain.Username) (user domain.User, err error) {
+		err = wrap(ctx, func(ctx context.Context) error { user, err = p.FindUser(ctx, username); return err })
+		return user, err
+	}
+	f.memberships = func(ctx context.Context, id domain.UserID) (memberships domain.Memberships, err error) {
+		err = wrap(ctx, func(ctx context.Context) error { memberships, err = p.Memberships(ctx, id); return err })
+		return memberships, err
+	}
+	f.passwordPolicy = func(ctx context.Context) (policy domain.PasswordPolicy, err error) {
+		err = wrap(ctx, func(ctx context.Context) error { policy, err = p.PasswordPolicy(ctx); return err })
+		return policy, err
+	}
+	f.check = func(ctx context.Context) error { return wrap(ctx, p.Check) }
+	aroundWrites(f, wrap)
+}
+
+// aroundWrites makes every method that changes something run inside wrap.
+func aroundWrites(f *faulty, wrap func(ctx context.Context, method func(context.Context) error) error) {
+	p := f.Provider
+	f.createUser = func(ctx context.Context, user domain.NewUser) (created domain.CreatedUser, err error) {
+		err = wrap(ctx, func(ctx context.Context) error { created, err = p.CreateUser(ctx, user); return err })
+		return created, err
+	}
+	f.setEnabled = func(ctx context.Context, id domain.UserID, enabled bool) error {
+		return wrap(ctx, func(ctx context.Context) error { return p.SetEnabled(ctx, id, enabled) })
+	}
+	f.endSessions = func(ctx context.Context, id domain.UserID) error {
+		return wrap(ctx, func(ctx context.Context) error { return p.EndSessions(ctx, id) })
+	}
+	f.setRequiredActions = func(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error {
+		return wrap(ctx, func(ctx context.Context) error { return p.SetRequiredActions(ctx, id, actions) })
+	}
+	f.sendPasswordReset = func(ctx context.Context, id domain.UserID, lifespan time.Duration) error {
+		return wrap(ctx, func(ctx context.Context) error { return p.SendPasswordReset(ctx, id, lifespan) })
+	}
+}
+
+// leak makes CreateUser put something about the user into its errors.
+func leak(format string, secret func(domain.NewUser) string) func(*faulty) {
+	return func(f *faulty) {
+		f.createUser = func(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error) {
+			created, err := f.Provider.CreateUser(ctx, user)
+			if err != nil {
+				err = fmt.Errorf(format, secret(user), err)
+			}
+			return created, err
+		}
+	}
+}
+
+func username(user domain.NewUser) string { return user.Username.String() }
+func email(user domain.NewUser) string    { return user.Email.String() }
+func password(user domain.NewUser) string { return user.Password.Reveal() }
+
+func brokenManners() []brokenProvider {
+	return []brokenProvider{
+		{
+			name: "ignores the context",
+			fault: func(f *faulty) {
+				around(f, func(ctx context.Context, method func(context.Context) error) error {
+					return method(context.WithoutCancel(ctx))
+				})
+			},
+			breaks: allObeyContext(),
+		},
+		{
+			name: "takes a deadline for a provider that does not answer",
+			fault: func(f *faulty) {
+				around(f, func(ctx context.Context, method func(context.Context) error) error {
+					if ctx.Err() == context.DeadlineExceeded {
+						return &domain.Error{Kind: domain.Timeout, Err: ctx.Err()}
+					}
+					return method(ctx)
+				})
+			},
+			breaks: allObeyContext(),
+		},
+		{
+			name: "looks at the context when all is done",
+			fault: func(f *faulty) {
+				aroundWrites(f, func(ctx context.Context, method func(context.Context) error) error {
+					if err := method(context.WithoutCancel(ctx)); err != nil {
+						return err
+					}
+					return f.Provider.Check(ctx)
+				})
+			},
+			breaks: writesObeyContext(),
+		},
+		{
+			name: "serves one caller at a time",
+			fault: func(f *faulty) {
+				var busy atomic.Bool
+				around(f, func(ctx context.Context, method func(context.Context) error) error {
+					if !busy.CompareAndSwap(false, true) {
+						return &domain.Error{Kind: domain.Internal}
+					}
+					defer busy.Store(false)
+					time.Sleep(time.Millisecond) // In a bubble: until every caller has tried.
+					return method(ctx)
+				})
+			},
+			breaks: []string{
+				"CreateUser/GivesAUsernameToOneOfMany",
+				"CreateUser/GivesAnEmailToOneOfMany",
+				"EveryMethod/WorksForManyCallersAtOnce",
+			},
+		},
+		{
+			name:   "leaks passwords in causes",
+			fault:  leak("%s: %w", password),
+			breaks: []string{"EveryMethod/KeepsPasswordsOutOfErrors"},
+		},
+		{
+			name: "leaks passwords in messages",
+			fault: func(f *faulty) {
+				onRefusal(f, domain.PasswordRefused, func(user domain.NewUser, _ error) (domain.CreatedUser, error) {
+					return domain.CreatedUser{}, &domain.Error{Kind: domain.PasswordRefused, Message: password(user) + " is too short."}
+				})
+			},
+			breaks: []string{"EveryMethod/KeepsPasswordsOutOfErrors"},
+		},
+		{
+			name:   "names users in errors",
+			fault:  leak("user %s: %w", username),
+			breaks: []string{"EveryMethod/KeepsPeopleOutOfErrors"},
+		},
+		{
+			name:   "names addresses in errors",
+			fault:  leak("address %s: %w", email),
+			breaks: []string{"EveryMethod/KeepsPeopleOutOfErrors"},
+		},
+		{
+			name: "leaks passwords in results",
+			fault: func(f *faulty) {
+				var last atomic.Value
+				afterCreate(f, func(_ context.Context, user domain.NewUser, _ *domain.CreatedUser) error {
+					last.Store(password(user))
+					return nil
+				})
+				alterMemberships(f, func(m *domain.Memberships) {
+					if text, ok := last.Load().(string); ok {
+						m.Roles = append(m.Roles, domain.RealmRole(text))
+					}
+				})
+			},
+			breaks: []string{"EveryMethod/KeepsPasswordsOutOfResults"},
+		},
+		{
+			name: "hands out its own required actions",
+			fault: func(f *faulty) {
+				kept := keptLists[domain.RequiredAction]{}
+				alterFound(f, func(user *domain.User) { kept.use(user.ID, &user.RequiredActions) })
+			},
+			breaks: []string{"EveryMethod/GivesResultsAway"},
+		},
+		{
+			name: "hands out its own roles",
+			fault: func(f *faulty) {
+				kept := keptLists[domain.RealmRole]{}
+				alterMemberships(f, func(m *domain.Memberships) { kept.use("", &m.Roles) })
+			},
+			breaks: []string{"EveryMethod/GivesResultsAway"},
+		},
+		{
+			name: "keeps the caller's required actions",
+			fault: func(f *faulty) {
+				var kept sync.Map // of lists, by user
+				f.setRequiredActions = func(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error {
+					err := f.Provider.SetRequiredActions(ctx, id, actions)
+					if err == nil {
+						kept.Store(id, actions)
+					}
+					return err
+				}
+				alterFound(f, func(user *domain.User) {
+					if actions, ok := kept.Load(user.ID); ok {
+						user.RequiredActions = slices.Clone(actions.([]domain.RequiredAction))
+					}
+				})
+			},
+			breaks: []string{"EveryMethod/LeavesArgumentsToTheCaller"},
+		},
+		{
+			name: "appends to the caller's required actions",
+			fault: func(f *faulty) {
+				alterNew(f, func(user *domain.NewUser) { _ = append(user.RequiredActions, "spoilt") })
+			},
+			breaks: []string{"EveryMethod/LeavesArgumentsToTheCaller"},
+		},
+	}
+}
+
+// keptLists are lists that a provider shares with its callers, by user.
+type keptLists[E any] struct{ lists sync.Map }
+
+// use replaces list by the kept one of the same length; the first time it is kept.
+func (k *keptLists[E]) use(id domain.UserID, list *[]E) {
+	kept, ok := k.lists.LoadOrStore(id, *list)
+	if ok && len(kept.([]E)) == len(*list) {
+		*list = kept.([]E)
+	}
+}

@@ -1,0 +1,155 @@
+package porttest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/domain"
+)
+
+func disclosureClauses() []Clause {
+	return []Clause{
+		{
+			Name:  "EveryMethod/KeepsPasswordsOutOfErrors",
+			Why:   "Errors are logged, and their messages are shown.",
+			Check: everyMethodKeepsPasswordsOutOfErrors,
+		},
+		{
+			Name:  "EveryMethod/KeepsPasswordsOutOfResults",
+			Why:   "Results are logged by whoever looks for a fault.",
+			Check: everyMethodKeepsPasswordsOutOfResults,
+		},
+		{
+			Name:  "EveryMethod/KeepsPeopleOutOfErrors",
+			Why:   "Logs are read by people who have no business with the bank's employees.",
+			Check: everyMethodKeepsPeopleOutOfErrors,
+		},
+	}
+}
+
+// failure is an error, and what its text must not contain.
+type failure struct {
+	name     string
+	err      error
+	password string
+	people   []string
+}
+
+func everyMethodKeepsPasswordsOutOfErrors(t T, s Subject) {
+	for _, f := range s.createFailures(t) {
+		says := shown(f.err)
+		assert.NotContains(t, says, f.password, "the error for %s", f.name)
+	}
+}
+
+func everyMethodKeepsPeopleOutOfErrors(t T, s Subject) {
+	for _, f := range append(s.createFailures(t), s.otherFailures(t)...) {
+		says := strings.ToLower(logged(f.err))
+		for _, person := range f.people {
+			assert.NotContains(t, says, person, "the error for %s", f.name)
+		}
+	}
+}
+
+func everyMethodKeepsPasswordsOutOfResults(t T, s Subject) {
+	name := uniqueName()
+	user := s.newUser(t, name)
+	user.Assignment.Group = s.MissingGroup
+	created := s.create(t, user)
+	policy, err := s.Provider.PasswordPolicy(t.Context())
+	require.NoError(t, err)
+	for _, result := range []any{created, s.find(t, name), s.memberships(t, created.ID), policy} {
+		assert.NotContains(t, fmt.Sprintf("%+v", result), user.Password.Reveal(), "a %T", result)
+	}
+}
+
+// createFailures makes CreateUser fail in every way that needs no broken provider.
+func (s Subject) createFailures(t T) []failure {
+	t.Helper()
+	existing := s.newUser(t, uniqueName())
+	s.create(t, existing)
+
+	var failures []failure
+	try := func(ctx context.Context, name string, flaw func(*domain.NewUser)) {
+		user := s.newUser(t, uniqueName())
+		user.Email = parseEmail(t, emailOf(uniqueName()))
+		flaw(&user)
+		_, err := s.Provider.CreateUser(ctx, user) // That it fails is another clause's matter.
+		failures = append(failures, failure{
+			name:     name,
+			err:      err,
+			password: user.Password.Reveal(),
+			people:   []string{user.Username.String(), user.Email.String()},
+		})
+	}
+	ctx := t.Context()
+	try(ctx, "a taken username", func(user *domain.NewUser) { user.Username = existing.Username })
+	try(ctx, "a taken e-mail address", func(user *domain.NewUser) { user.Email = existing.Email })
+	try(ctx, "an unknown role", func(user *domain.NewUser) { user.Assignment.Role = s.MissingRole })
+	try(ctx, "a short password", func(user *domain.NewUser) { user.Password = domain.NewSecret("zQ9!") })
+	if s.RefusedUsername != "" {
+		username := parseUsername(t, s.RefusedUsername)
+		try(ctx, "a refused username", func(user *domain.NewUser) { user.Username = username })
+		// Two characters may well occur in the text by chance.
+		refused := &failures[len(failures)-1]
+		refused.people = refused.people[1:]
+	}
+	if s.RefusedName != "" {
+		try(ctx, "a refused first name", func(user *domain.NewUser) { user.FirstName = s.RefusedName })
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	try(ended, "an ended context", func(*domain.NewUser) {})
+	return failures
+}
+
+// otherFailures makes the methods fail that know a person.
+func (s Subject) otherFailures(t T) []failure {
+	t.Helper()
+	missing := uniqueName()
+	_, notFound := s.Provider.FindUser(t.Context(), parseUsername(t, missing))
+
+	withoutEmail, disabled, misfit := userWithoutEmail(), plainUser(uniqueName()), plainUser(uniqueName())
+	disabled.Enabled = false
+	failures := []failure{
+		{name: "a missing user", err: notFound, people: []string{missing}},
+		{name: "a mail to nowhere", err: s.sendPasswordReset(t, s.add(t, withoutEmail)), people: []string{withoutEmail.Username}},
+		{name: "a mail to a disabled user", err: s.sendPasswordReset(t, s.add(t, disabled)), people: []string{disabled.Username}},
+	}
+	if s.RefusedName != "" {
+		misfit.FirstName = s.RefusedName
+		err := s.Provider.SetEnabled(t.Context(), s.add(t, misfit), false)
+		failures = append(failures, failure{name: "a user against the rules", err: err, people: []string{misfit.Username}})
+	}
+	receiver := plainUser(uniqueName())
+	id := s.add(t, receiver)
+	require.NoError(t, s.FailMails(), "the hook FailMails failed")
+	return append(failures, failure{name: "a failed mail", err: s.sendPasswordReset(t, id), people: []string{receiver.Username}})
+}
+
+// logged returns all that printing err or any error in its chain shows.
+func logged(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%v\n%+v\n", err, err)
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() error }:
+		text += logged(wrapper.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, cause := range wrapper.Unwrap() {
+			text += logged(cause)
+		}
+	}
+	return text
+}
+
+// shown returns all that is logged of err or told to a client.
+func shown(err error) string {
+	e := domain.AsError(err)
+	return logged(err) + fmt.Sprintf("%s\n%v\n", e.Message, e.Fields)
+}

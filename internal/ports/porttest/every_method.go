@@ -1,0 +1,69 @@
+package porttest
+
+import (
+	"sync"
+
+	"github.com/stretchr/testify/assert"
+
+	"user-sync-service/internal/domain"
+)
+
+func everyMethodClauses() []Clause {
+	return []Clause{
+		{
+			Name:  "Check/AcceptsAWorkingProvider",
+			Why:   "The service reports itself as broken otherwise, while everything works.",
+			Check: func(t T, s Subject) { assert.NoError(t, s.Provider.Check(t.Context())) },
+		},
+		{
+			Name:  "EveryMethod/WorksForManyCallersAtOnce",
+			Why:   "One provider serves all requests, and an answer must never reach the wrong one.",
+			Check: everyMethodWorksForManyCallersAtOnce,
+		},
+	}
+}
+
+func everyMethodWorksForManyCallersAtOnce(t T, s Subject) {
+	const callers = 8
+	users := make([]domain.NewUser, callers)
+	for i := range users {
+		users[i] = s.newUser(t, uniqueName())
+	}
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for _, user := range users {
+		wg.Go(func() {
+			<-start
+			s.useEveryMethod(t, user)
+		})
+	}
+	close(start)
+	wg.Wait()
+	for _, user := range users {
+		assert.Equal(t, 1, s.mailsTo(user.Username.String()))
+	}
+}
+
+// useEveryMethod takes a user through the life of an account. It uses no require, which
+// would end the goroutine of its caller only.
+func (s Subject) useEveryMethod(t T, user domain.NewUser) {
+	ctx := t.Context()
+	assert.NoError(t, s.Provider.Check(ctx))
+	_, err := s.Provider.PasswordPolicy(ctx)
+	assert.NoError(t, err)
+	created, err := s.Provider.CreateUser(ctx, user)
+	assert.NoError(t, err)
+	assert.NoError(t, s.Provider.SendPasswordReset(ctx, created.ID, linkLifespan))
+	assert.NoError(t, s.Provider.SetRequiredActions(ctx, created.ID, []domain.RequiredAction{secondFactor}))
+	assert.NoError(t, s.Provider.SetEnabled(ctx, created.ID, false))
+	assert.NoError(t, s.Provider.EndSessions(ctx, created.ID))
+
+	got, err := s.Provider.FindUser(ctx, user.Username)
+	assert.NoError(t, err)
+	assert.Equal(t, created.ID, got.ID)
+	assert.False(t, got.Enabled)
+	assert.Equal(t, []domain.RequiredAction{secondFactor}, got.RequiredActions)
+	memberships, err := s.Provider.Memberships(ctx, created.ID)
+	assert.NoError(t, err)
+	assert.Contains(t, memberships.Roles, s.Role)
+}

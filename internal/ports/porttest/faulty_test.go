@@ -1,0 +1,97 @@
+package porttest_test
+
+import (
+	"context"
+	"time"
+
+	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/domain"
+)
+
+// faulty is a sound provider but for the methods it is given.
+type faulty struct {
+	*memory.Provider
+
+	findUser           func(context.Context, domain.Username) (domain.User, error)
+	memberships        func(context.Context, domain.UserID) (domain.Memberships, error)
+	passwordPolicy     func(context.Context) (domain.PasswordPolicy, error)
+	createUser         func(context.Context, domain.NewUser) (domain.CreatedUser, error)
+	setEnabled         func(context.Context, domain.UserID, bool) error
+	endSessions        func(context.Context, domain.UserID) error
+	setRequiredActions func(context.Context, domain.UserID, []domain.RequiredAction) error
+	sendPasswordReset  func(context.Context, domain.UserID, time.Duration) error
+	check              func(context.Context) error
+}
+
+func (f *faulty) FindUser(ctx context.Context, username domain.Username) (domain.User, error) {
+	if f.findUser != nil {
+		return f.findUser(ctx, username)
+	}
+	return f.Provider.FindUser(ctx, username)
+}
+
+func (f *faulty) Memberships(ctx context.Context, id domain.UserID) (domain.Memberships, error) {
+	if f.memberships != nil {
+		return f.memberships(ctx, id)
+	}
+	return f.Provider.Memberships(ctx, id)
+}
+
+func (f *faulty) PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, error) {
+	if f.passwordPolicy != nil {
+		return f.passwordPolicy(ctx)
+	}
+	return f.Provider.PasswordPolicy(ctx)
+}
+
+func (f *faulty) CreateUser(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error) {
+	if f.createUser != nil {
+		return f.createUser(ctx, user)
+	}
+	return f.Provider.CreateUser(ctx, user)
+}
+
+func (f *faulty) SetEnabled(ctx context.Context, id domain.UserID, enabled bool) error {
+	if f.setEnabled != nil {
+		return f.setEnabled(ctx, id, enabled)
+	}
+	return f.Provider.SetEnabled(ctx, id, enabled)
+}
+
+func (f *faulty) EndSessions(ctx context.Context, id domain.UserID) error {
+	if f.endSessions != nil {
+		return f.endSessions(ctx, id)
+	}
+	return f.Provider.EndSessions(ctx, id)
+}
+
+func (f *faulty) SetRequiredActions(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error {
+	if f.setRequiredActions != nil {
+		return f.setRequiredActions(ctx, id, actions)
+	}
+	return f.Provider.SetRequiredActions(ctx, id, actions)
+}
+
+func (f *faulty) SendPasswordReset(ctx context.Context, id domain.UserID, lifespan time.Duration) error {
+	if f.sendPasswordReset != nil {
+		return f.sendPasswordReset(ctx, id, lifespan)
+	}
+	return f.Provider.SendPasswordReset(ctx, id, lifespan)
+}
+
+func (f *faulty) Check(ctx context.Context) error {
+	if f.check != nil {
+		return f.check(ctx)
+	}
+	return f.Provider.Check(ctx)
+}
+
+// userWithID returns the present state of a user, or the zero User.
+func (f *faulty) userWithID(id domain.UserID) domain.User {
+	for _, user := range f.Users() {
+		if user.ID == id {
+			return user
+		}
+	}
+	return domain.User{}
+}

@@ -1,0 +1,131 @@
+package porttest
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/domain"
+)
+
+func findUserClauses() []Clause {
+	return []Clause{
+		{
+			Name:  "FindUser/ReturnsEveryField",
+			Why:   "The state of a user is shown to administrators, and use cases decide by it.",
+			Check: findUserReturnsEveryField,
+		},
+		{
+			Name:  "FindUser/ReturnsNotFoundForAMissingUser",
+			Why:   "A zero user without an error would be taken for a person.",
+			Check: findUserReturnsNotFound,
+		},
+		{
+			Name:  "FindUser/IgnoresLetterCase",
+			Why:   "The provider tells no usernames apart by letter case, so a search that does misses a user who exists.",
+			Check: findUserIgnoresLetterCase,
+		},
+		{
+			Name:  "FindUser/FindsNoPartOfAName",
+			Why:   "With a search by parts a request for \"ann\" disables \"annabel\".",
+			Check: findUserFindsNoPartOfAName,
+		},
+		{
+			Name:  "FindUser/ReadsNoPatterns",
+			Why:   "Providers search with wildcards; a name that happens to be one must not find another person.",
+			Check: findUserReadsNoPatterns,
+		},
+		{
+			Name:  "FindUser/FindsNoEmailAddress",
+			Why:   "Usernames identify employees; an address may belong to somebody else's account.",
+			Check: findUserFindsNoEmailAddress,
+		},
+		{
+			Name:  "FindUser/TakesNamesLiterally",
+			Why:   "A name that is read as a path or as a query asks the provider for something else.",
+			Check: findUserTakesNamesLiterally,
+		},
+	}
+}
+
+func findUserReturnsEveryField(t T, s Subject) {
+	full := busyUser(uniqueName())
+	bare := domain.User{Username: uniqueName()} // disabled, no address, no names
+	for _, want := range []domain.User{full, bare} {
+		want.ID = s.add(t, want)
+		got := s.find(t, want.Username)
+
+		assert.ElementsMatch(t, want.RequiredActions, got.RequiredActions)
+		want.RequiredActions, got.RequiredActions = nil, nil
+		assert.Equal(t, want, got)
+	}
+}
+
+func findUserReturnsNotFound(t T, s Subject) {
+	user, err := s.Provider.FindUser(t.Context(), parseUsername(t, uniqueName()))
+	assertKind(t, domain.NotFound, err, "nobody has the username")
+	assert.Zero(t, user, "an error comes without a user")
+}
+
+func findUserIgnoresLetterCase(t T, s Subject) {
+	name := uniqueName()
+	id := s.add(t, plainUser(name))
+	for _, spelling := range []string{name, strings.ToUpper(name), strings.ToUpper(name[:3]) + name[3:]} {
+		user, err := s.Provider.FindUser(t.Context(), parseUsername(t, spelling))
+		if assert.NoError(t, err, "spelling %q", spelling) {
+			assert.Equal(t, id, user.ID, "spelling %q", spelling)
+		}
+	}
+}
+
+func findUserFindsNoPartOfAName(t T, s Subject) {
+	name := uniqueName()
+	s.add(t, plainUser("before-"+name))
+	s.add(t, plainUser(name+"-after"))
+	s.add(t, plainUser("before-"+name+"-after"))
+	s.assertAbsent(t, name)
+
+	id := s.add(t, plainUser(name))
+	assert.Equal(t, id, s.find(t, name).ID, "the exact name goes before longer ones")
+}
+
+func findUserReadsNoPatterns(t T, s Subject) {
+	name := uniqueName()
+	s.add(t, plainUser(name))
+	most := name[:len(name)-1]
+	for _, pattern := range []string{most + "_", most + "%", most + "*", most + "?", most + ".", most + ".*", "%" + name[1:], `"` + name + `"`} {
+		s.assertAbsent(t, pattern)
+	}
+}
+
+func findUserFindsNoEmailAddress(t T, s Subject) {
+	name := uniqueName()
+	s.add(t, plainUser(name))
+	s.assertAbsent(t, emailOf(name))
+}
+
+func findUserTakesNamesLiterally(t T, s Subject) {
+	name := uniqueName()
+	s.add(t, plainUser(name))
+	hostile := []string{
+		"..", "../" + name, "./" + name, name + "/", name + "/..", "/" + name, name + "%2F",
+		"?username=" + name, name + "?", name + "&enabled=true", name + "#", "x&username=" + name,
+		name + "\\", name + ";", strings.Replace(name, "u", "%75", 1), strings.Repeat("x", 255),
+	}
+	for _, spelling := range hostile {
+		s.assertAbsent(t, spelling)
+	}
+
+	for _, odd := range []string{name + "+b@c.de", name + ".-_", "ü" + name} {
+		user := s.newUser(t, uniqueName())
+		user.Username = parseUsername(t, odd)
+		created, err := s.Provider.CreateUser(t.Context(), user)
+		if errors.Is(err, domain.InvalidField) {
+			continue // A realm may refuse such names.
+		}
+		require.NoError(t, err, "username %q", odd)
+		assert.Equal(t, created.ID, s.find(t, odd).ID, "username %q", odd)
+	}
+}

@@ -1,0 +1,217 @@
+package porttest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/domain"
+	"user-sync-service/internal/ports/porttest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// brokenProvider has one fault and the clauses that the fault breaks.
+type brokenProvider struct {
+	name   string
+	fault  func(f *faulty)
+	breaks []string
+}
+
+func brokenProviders() []brokenProvider {
+	return slices.Concat(
+		brokenReads(),
+		brokenCreates(),
+		brokenRefusals(),
+		brokenWrites(),
+		brokenMails(),
+		brokenManners(),
+	)
+}
+
+// A suite is worth what it finds: each broken provider fails by the clauses that its
+// fault is about, and by no other.
+func TestRun_FindsEveryBrokenProvider(t *testing.T) {
+	for _, broken := range brokenProviders() {
+		t.Run(broken.name, func(t *testing.T) {
+			var failed []string
+			for _, clause := range porttest.Clauses() {
+				// In a bubble a faulty provider can sleep until all callers are in the
+				// same spot, so that even races are lost every time.
+				synctest.Test(t, func(t *testing.T) {
+					subject := newSubject(t, broken.fault)
+					if check(t, clause, subject).failed() {
+						failed = append(failed, clause.Name)
+					}
+				})
+			}
+			assert.ElementsMatch(t, broken.breaks, failed)
+		})
+	}
+}
+
+// A clause that no provider breaks might check nothing.
+func TestRun_HasNoClauseThatNoBrokenProviderBreaks(t *testing.T) {
+	var broken, all []string
+	for _, provider := range brokenProviders() {
+		broken = append(broken, provider.breaks...)
+	}
+	for _, clause := range porttest.Clauses() {
+		all = append(all, clause.Name)
+	}
+	for _, name := range all {
+		assert.Contains(t, broken, name, "no broken provider breaks the clause")
+	}
+	for _, name := range broken {
+		assert.Contains(t, all, name, "there is no such clause")
+	}
+}
+
+func TestClauses_HaveDistinctNamesAndReasons(t *testing.T) {
+	seen := map[string]bool{}
+	for _, clause := range porttest.Clauses() {
+		assert.Regexp(t, `^[A-Z]\w+/[A-Z]\w+$`, clause.Name)
+		assert.False(t, seen[clause.Name], "the name %s is used twice", clause.Name)
+		assert.Regexp(t, `^[A-Z].+\.$`, clause.Why, "%s says why in a sentence", clause.Name)
+		seen[clause.Name] = true
+	}
+}
+
+func TestRun_AcceptsASoundProvider(t *testing.T) {
+	porttest.Run(t, func(t *testing.T) porttest.Subject { return newSubject(t, nil) })
+}
+
+// Optional hooks may be left out, but a clause that needs one must say so and not pass.
+func TestRun_SkipsWhatNeedsAMissingHook(t *testing.T) {
+	var skipped []string
+	for _, clause := range porttest.Clauses() {
+		subject := newSubject(t, nil)
+		subject.RefusedUsername, subject.RefusedName = "", ""
+		subject.SignIn, subject.Lock, subject.RequireLength = nil, nil, nil
+		outcome := check(t, clause, subject)
+		assert.False(t, outcome.failed(), "%s: %s", clause.Name, outcome)
+		if outcome.skipped {
+			skipped = append(skipped, clause.Name)
+		}
+	}
+	assert.ElementsMatch(t, []string{
+		"PasswordPolicy/IsCurrentAfterARefusedPassword",
+		"CreateUser/MakesThePasswordTemporary",
+		"CreateUser/NamesTheRefusedField",
+		"CreateUser/LeavesNothingBehindForARefusedField",
+		"SetEnabled/KeepsADisabledUserOut",
+		"SetEnabled/LiftsALock",
+		"SetEnabled/NamesARefusedFieldOfTheUser",
+		"EndSessions/EndsEverySession",
+		"EndSessions/EndsTheSessionsOfADisabledUser",
+		"EndSessions/SparesOtherUsers",
+		"EndSessions/LetsTheUserSignInAgain",
+		"SetRequiredActions/NamesARefusedFieldOfTheUser",
+	}, skipped)
+}
+
+// newSubject returns a memory provider with the fault; nil for none.
+func newSubject(t *testing.T, fault func(*faulty)) porttest.Subject {
+	policy := domain.PasswordPolicy{MinLength: 20, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1}
+	p := memory.New(memory.Realm{
+		Roles:  []domain.RealmRole{"teller", otherRole},
+		Groups: []domain.Group{"tellers"},
+		Policy: policy,
+	})
+	f := &faulty{Provider: p}
+	if fault != nil {
+		fault(f)
+	}
+	return porttest.Subject{
+		Provider:        f,
+		Role:            "teller",
+		Group:           "tellers",
+		MissingRole:     "astronaut",
+		MissingGroup:    "astronauts",
+		RefusedUsername: "q7",
+		RefusedName:     "<b>",
+		AddUser:         p.AddUser,
+		DeleteUser:      p.DeleteUser,
+		Mails:           p.Mails,
+		FailMails:       func() error { p.FailMails(true); return nil },
+		SignIn: func(username, password string) (porttest.Outcome, func() bool) {
+			return signIn(t, p, username, password)
+		},
+		Lock: p.Lock,
+		RequireLength: func(characters int) error {
+			policy.MinLength = characters
+			p.SetPolicy(policy)
+			return nil
+		},
+	}
+}
+
+// otherRole is a role that faulty providers use instead of the right one.
+const otherRole domain.RealmRole = "bystander"
+
+func signIn(t *testing.T, p *memory.Provider, username, password string) (porttest.Outcome, func() bool) {
+	session, err := p.SignIn(username, password)
+	switch {
+	case errors.Is(err, memory.NotSetUp):
+		return porttest.NotSetUp, nil
+	case errors.Is(err, memory.WrongPassword), errors.Is(err, memory.Disabled):
+		return porttest.Refused, nil
+	}
+	require.NoError(t, err)
+	return porttest.SignedIn, func() bool { return p.SessionActive(session) }
+}
+
+// check runs one clause and returns what became of it. A clause ends its goroutine when
+// it gives up, so it gets one of its own.
+func check(t *testing.T, clause porttest.Clause, subject porttest.Subject) *recorder {
+	t.Helper()
+	r := &recorder{ctx: t.Context()}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		clause.Check(r, subject)
+	}()
+	<-done
+	return r
+}
+
+// recorder is a porttest.T that remembers.
+type recorder struct {
+	ctx     context.Context
+	skipped bool
+
+	mu       sync.Mutex
+	failures []string
+}
+
+func (r *recorder) Helper() {}
+
+func (r *recorder) Context() context.Context { return r.ctx }
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) FailNow() { runtime.Goexit() }
+
+func (r *recorder) Skipf(string, ...any) {
+	r.skipped = true
+	runtime.Goexit()
+}
+
+func (r *recorder) failed() bool { return len(r.failures) > 0 }
+
+func (r *recorder) String() string { return strings.Join(r.failures, "\n") }

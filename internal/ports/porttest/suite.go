@@ -1,0 +1,135 @@
+// Package porttest is the conformance suite of [ports.IdentityProvider]: every clause
+// of the contract as one named check. Whoever implements the port runs it in a test of
+// a few lines:
+//
+//	func TestConformance(t *testing.T) {
+//		porttest.Run(t, func(t *testing.T) porttest.Subject { ... })
+//	}
+//
+// The suite looks at effects only, never at how the provider is asked. Its users have
+// random names and are not removed, so that a realm may serve many runs and need not
+// be empty, but should be thrown away some day.
+//
+// Not checked, because it takes a fault inside the provider or a look into a mail: the
+// kinds Timeout, BadAnswer, Internal and Partial, and how long a link in a reset mail
+// works. The tests of an adapter have to.
+package porttest
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"user-sync-service/internal/domain"
+	"user-sync-service/internal/ports"
+)
+
+// T is what a clause needs of a test; [testing.T] has it. It is an interface so that
+// the suite itself can be tested.
+type T interface {
+	Errorf(format string, args ...any)
+	FailNow()
+	Skipf(format string, args ...any)
+	Helper()
+	Context() context.Context
+}
+
+// Clause is one promise of the contract.
+type Clause struct {
+	Name string // "Method/Promise"
+	// Why says what goes wrong in the program when a provider breaks the clause. It is
+	// printed when it does.
+	Why   string
+	Check func(t T, s Subject)
+}
+
+// Outcome is what became of a sign-in.
+type Outcome string
+
+// The outcomes of a sign-in.
+const (
+	SignedIn Outcome = "signed in"
+	// NotSetUp: name and password are right, but the user must do something first.
+	NotSetUp Outcome = "not set up"
+	// Refused: anything else, such as a wrong password or a disabled account.
+	Refused Outcome = "refused"
+)
+
+// Subject is a provider to check, what its realm has, and what the suite must be able
+// to do behind the provider's back. A hook returns an error when it could not do its
+// work, which ends the check. Hooks and members marked optional may be left out; the
+// clauses that need them are skipped then.
+//
+// The realm's password policy asks for 5 to 20 characters, and for at most two of each
+// sort.
+type Subject struct {
+	Provider ports.IdentityProvider
+
+	// Role and Group exist in the realm, and new users do not get them unasked. Group
+	// is a top-level group. MissingRole and MissingGroup do not exist.
+	Role         domain.RealmRole
+	Group        domain.Group
+	MissingRole  domain.RealmRole
+	MissingGroup domain.Group
+
+	// RefusedUsername is at most two characters long and RefusedName a first name;
+	// the realm's rules refuse both. Optional: empty where the realm has no such rule.
+	RefusedUsername string
+	RefusedName     string
+
+	// AddUser puts a user into the realm without the provider: in any state, also with
+	// RefusedName as first name, with a password that is not temporary ("" for none).
+	// The ID of user does not count.
+	AddUser func(user domain.User, password string, in ...domain.Assignment) (domain.UserID, error)
+	// DeleteUser removes a user from the realm.
+	DeleteUser func(domain.UserID) error
+
+	// Mails returns the addresses of all reset mails so far, one entry per mail.
+	Mails func() []string
+	// FailMails makes sending mails fail until the end of the check.
+	FailMails func() error
+
+	// SignIn signs a user in. When that succeeds, alive reports from then on whether
+	// the session can still be used. Optional.
+	SignIn func(username, password string) (outcome Outcome, alive func() bool)
+	// Lock makes the provider lock the user, as after many wrong passwords. Optional.
+	Lock func(username string) error
+	// RequireLength makes the realm's password policy ask for so many characters until
+	// the end of the check. Optional.
+	RequireLength func(characters int) error
+}
+
+// Clauses returns the whole contract.
+func Clauses() []Clause {
+	return slices.Concat(
+		findUserClauses(),
+		membershipsClauses(),
+		passwordPolicyClauses(),
+		createUserClauses(),
+		createRefusedClauses(),
+		createConflictClauses(),
+		createRaceClauses(),
+		setEnabledClauses(),
+		endSessionsClauses(),
+		setRequiredActionsClauses(),
+		sendPasswordResetClauses(),
+		contextClauses(),
+		ownershipClauses(),
+		disclosureClauses(),
+		everyMethodClauses(),
+	)
+}
+
+// Run checks every clause as a subtest, each on a subject of its own.
+func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
+	for _, clause := range Clauses() {
+		t.Run(clause.Name, func(t *testing.T) {
+			defer func() {
+				if t.Failed() {
+					t.Logf("the provider breaks the clause %s: %s", clause.Name, clause.Why)
+				}
+			}()
+			clause.Check(t, newSubject(t))
+		})
+	}
+}

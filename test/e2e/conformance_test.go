@@ -1,0 +1,158 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/adapters/keycloak"
+	"user-sync-service/internal/domain"
+	"user-sync-service/internal/ports/porttest"
+	"user-sync-service/test/keycloaktest"
+)
+
+// newProvider returns the Keycloak adapter on a real realm.
+func newProvider(t *testing.T, realm *keycloaktest.Realm) *keycloak.Provider {
+	t.Helper()
+	provider := keycloak.New(keycloak.Config{
+		URL: realm.URL, Realm: realm.Name, ClientID: realm.ClientID, ClientSecret: domain.NewSecret(realm.ClientSecret),
+		CallTimeout: 10 * time.Second,
+	})
+	t.Cleanup(provider.Close)
+	return provider
+}
+
+// The adapter keeps the contract of the port on a real server.
+func TestConformance_KeycloakAdapter(t *testing.T) {
+	sink := newSink(t)
+	const policy = "length(8) and upperCase(1) and lowerCase(1) and digits(1) and notUsername"
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "conformance", SMTPPort: sink.Port(), PasswordPolicy: policy, CheapHash: true})
+	provider := newProvider(t, realm)
+
+	porttest.Run(t, func(t *testing.T) porttest.Subject {
+		return porttest.Subject{
+			Provider:        provider,
+			Role:            "teller",
+			Group:           "loan-officers",
+			MissingRole:     "no-such-role",
+			MissingGroup:    "no-such-group",
+			RefusedUsername: "ab",
+			RefusedName:     "<b>",
+
+			AddUser: func(user domain.User, password string, in ...domain.Assignment) (domain.UserID, error) {
+				return plantUser(t, realm, user, password, in)
+			},
+			DeleteUser: func(id domain.UserID) error { return realm.DeleteUser(t.Context(), string(id)) },
+			Mails: func() []string {
+				var addresses []string
+				for _, mail := range sink.Mails() {
+					addresses = append(addresses, mail.To...)
+				}
+				return addresses
+			},
+			FailMails: func() error {
+				sink.Reject(true)
+				t.Cleanup(func() { sink.Reject(false) })
+				return nil
+			},
+			SignIn: func(username, password string) (porttest.Outcome, func() bool) {
+				return signIn(t, realm, username, password)
+			},
+			Lock: func(username string) error {
+				for range 4 { // Two within a second are enough.
+					if _, err := realm.Login(t.Context(), username, "wrong"); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+			RequireLength: func(characters int) error {
+				t.Cleanup(func() { // The test's own context has ended by then.
+					require.NoError(t, realm.UpdateRealm(context.Background(), map[string]any{"passwordPolicy": policy + " and hashIterations(1)"}))
+				})
+				return realm.UpdateRealm(t.Context(), map[string]any{"passwordPolicy": fmt.Sprintf("length(%d)", characters)})
+			},
+		}
+	})
+}
+
+// plantUser makes a user by way of the admin API. A name that the realm's rules refuse
+// gets in by relaxing them for a moment.
+func plantUser(t *testing.T, realm *keycloaktest.Realm, user domain.User, password string, in []domain.Assignment) (domain.UserID, error) {
+	t.Helper()
+	representation := map[string]any{
+		"username": user.Username, "enabled": user.Enabled, "emailVerified": user.EmailVerified, "requiredActions": user.RequiredActions,
+		"email": user.Email, "firstName": user.FirstName, "lastName": user.LastName,
+	}
+	var groups []string
+	for _, assignment := range in {
+		groups = append(groups, "/"+string(assignment.Group))
+	}
+	representation["groups"] = groups
+	if password != "" {
+		representation["credentials"] = []any{map[string]any{"type": "password", "value": password, "temporary": false}}
+	}
+	if user.FirstName == "<b>" {
+		restore, err := withoutNameRules(t, realm)
+		if err != nil {
+			return "", err
+		}
+		defer restore()
+	}
+	id, err := realm.CreateUser(t.Context(), representation)
+	if err != nil {
+		return "", err
+	}
+	for _, assignment := range in {
+		if err := realm.GrantRealmRole(t.Context(), id, string(assignment.Role)); err != nil {
+			return "", err
+		}
+	}
+	return domain.UserID(id), nil
+}
+
+// withoutNameRules takes the rules for first names out of the realm's user profile.
+func withoutNameRules(t *testing.T, realm *keycloaktest.Realm) (restore func(), err error) {
+	t.Helper()
+	var profile, relaxed map[string]any
+	for _, copied := range []*map[string]any{&profile, &relaxed} {
+		if err := realm.Call(t.Context(), http.MethodGet, "/users/profile", nil, copied); err != nil {
+			return nil, err
+		}
+	}
+	for _, attribute := range relaxed["attributes"].([]any) {
+		if attribute := attribute.(map[string]any); attribute["name"] == "firstName" {
+			attribute["validations"] = map[string]any{}
+		}
+	}
+	put := func(profile map[string]any) error {
+		return realm.Call(t.Context(), http.MethodPut, "/users/profile", profile, nil)
+	}
+	return func() { require.NoError(t, put(profile)) }, put(relaxed)
+}
+
+// signIn signs in by a direct grant. The session lives as long as its refresh token.
+func signIn(t *testing.T, realm *keycloaktest.Realm, username, password string) (porttest.Outcome, func() bool) {
+	t.Helper()
+	grant, err := realm.Login(t.Context(), username, password)
+	require.NoError(t, err)
+	switch {
+	case grant.Description == "Account is not fully set up":
+		return porttest.NotSetUp, nil
+	case grant.Status != http.StatusOK:
+		return porttest.Refused, nil
+	}
+	return porttest.SignedIn, func() bool {
+		refreshed, err := realm.Refresh(t.Context(), grant.RefreshToken)
+		require.NoError(t, err)
+		if refreshed.Status != http.StatusOK {
+			return false
+		}
+		grant = refreshed
+		return true
+	}
+}

@@ -1,0 +1,143 @@
+package e2e
+
+import (
+	"net"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/test/keycloaktest"
+)
+
+// runToEnd runs the binary with nothing but the given environment.
+func runToEnd(t *testing.T, args []string, environment ...string) (exitCode int, output string) {
+	t.Helper()
+	binary, err := shared.binary()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append([]string{}, environment...)
+	combined, _ := cmd.CombinedOutput() // A failure shows in the exit code.
+	return cmd.ProcessState.ExitCode(), string(combined)
+}
+
+// An operator sees every fault of the configuration at once, and no secret.
+func TestProcess_ListsEveryConfigurationFault(t *testing.T) {
+	code, output := runToEnd(t, nil, "PORT=x", "LOG_LEVEL=loud", "KEYCLOAK_TIMEOUT=5", "SHUTDOWN_TIMEOUT=4s", "KEYCLOAK_URL=ftp://x", "KEYCLOAK_REALM=",
+		"KEYCLOAK_CLIENT_SECRET=very-secret")
+	assert.Equal(t, 2, code)
+	for _, fault := range []string{"PORT: ", "LOG_LEVEL: ", "SHUTDOWN_TIMEOUT: ", "KEYCLOAK_URL: ", "KEYCLOAK_REALM: ", "KEYCLOAK_CLIENT_ID: "} {
+		assert.Contains(t, output, fault)
+	}
+	assert.NotContains(t, output, "KEYCLOAK_CLIENT_SECRET")
+	assert.NotContains(t, output, "very-secret")
+}
+
+func TestProcess_RefusesUnknownCommands(t *testing.T) {
+	code, output := runToEnd(t, []string{"server"})
+	assert.Equal(t, 2, code)
+	assert.Contains(t, output, "server")
+}
+
+func TestProcess_Version(t *testing.T) {
+	code, output := runToEnd(t, []string{"version"})
+	assert.Equal(t, 0, code)
+	assert.NotEmpty(t, strings.TrimSpace(output))
+}
+
+// A container asks the program itself whether it lives.
+func TestProcess_Healthcheck(t *testing.T) {
+	p := startDemo(t)
+	port := p.URL[strings.LastIndex(p.URL, ":")+1:]
+	code, output := runToEnd(t, []string{"healthcheck"}, "PORT="+port)
+	assert.Equal(t, 0, code, output)
+
+	p.signal(t, syscall.SIGTERM)
+	assert.Equal(t, 0, p.exitCode(t))
+	code, _ = runToEnd(t, []string{"healthcheck"}, "PORT="+port)
+	assert.Equal(t, 1, code)
+}
+
+func startDemo(t *testing.T) *program {
+	t.Helper()
+	return startProgram(t, []string{"demo", "--port", "0"}, nil)
+}
+
+// Whoever tries the demonstration can paste its lines into a shell as they are.
+func TestProcess_DemoPrintsLinesThatWork(t *testing.T) {
+	p := startDemo(t)
+	assert.Contains(t, p.log(), "DEMONSTRATION")
+	assert.True(t, strings.HasPrefix(p.URL, "http://127.0.0.1:"))
+	lines := regexp.MustCompile(`(?m)^ +(curl .*)$`).FindAllStringSubmatch(p.log(), -1)
+	require.Len(t, lines, 10, "one per route")
+	for _, line := range lines {
+		output, err := exec.CommandContext(t.Context(), "sh", "-c", line[1]+` -o /dev/null -w '%{http_code}'`).Output()
+		require.NoError(t, err, line[1])
+		assert.Regexp(t, `^20[01]$`, string(output), line[1])
+	}
+}
+
+// At SIGTERM requests under way are finished, new connections are refused, and the
+// program ends well.
+func TestProcess_DrainsAtSIGTERM(t *testing.T) {
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "drain"})
+	addRealmUser(t, realm, teller("present"))
+	g := newGateway(t, realm.URL)
+	p := serveRealm(t, realm, g.URL)
+	keycloak := proxyTo(t, realm.URL)
+	reached, release := make(chan struct{}), make(chan struct{})
+	g.breakWith(only("/logout", func(w http.ResponseWriter, r *http.Request) {
+		close(reached)
+		<-release
+		keycloak(w, r)
+	}, keycloak))
+
+	answered := make(chan reply, 1)
+	go func() {
+		answer, err := trySend(t.Context(), http.MethodPut, p.URL+"/users/present/status", `{"enabled":false}`)
+		if err != nil {
+			answer.body = err.Error()
+		}
+		answered <- answer
+	}()
+	<-reached
+	p.signal(t, syscall.SIGTERM)
+	address := strings.TrimPrefix(p.URL, "http://")
+	require.Eventually(t, func() bool {
+		connection, err := net.Dial("tcp", address)
+		if err == nil {
+			connection.Close()
+		}
+		return err != nil
+	}, 10*time.Second, 10*time.Millisecond, "new connections are still taken")
+	close(release)
+	answer := <-answered
+	assert.Equal(t, http.StatusOK, answer.status, answer.body)
+	assert.Equal(t, 0, p.exitCode(t))
+}
+
+// A second signal ends the program at once, whatever is under way.
+func TestProcess_SecondSignalEndsAtOnce(t *testing.T) {
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "stop"})
+	g := newGateway(t, realm.URL)
+	environment := environmentFor(realm, g.URL)
+	environment["KEYCLOAK_TIMEOUT"] = "50s"
+	environment["SHUTDOWN_TIMEOUT"] = "55s"
+	p := startProgram(t, nil, environment)
+	awaitHealth(t, p.URL, http.StatusOK)
+	g.breakWith(hang)
+	go func() { _, _ = trySend(t.Context(), http.MethodGet, p.URL+"/users/x/keycloak-status", "") }()
+
+	time.Sleep(200 * time.Millisecond) // The request is on its way.
+	p.signal(t, syscall.SIGTERM)
+	require.Eventually(t, func() bool { return strings.Contains(p.log(), "draining") }, 10*time.Second, 10*time.Millisecond)
+	p.signal(t, syscall.SIGTERM)
+	assert.Equal(t, -1, p.exitCode(t), "ended by the signal itself")
+}
