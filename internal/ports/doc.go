@@ -5,5 +5,7 @@
 //
 // Whoever puts another identity provider behind the service implements
 // [IdentityProvider] in a package of internal/adapters and holds it to the conformance
-// suite in porttest.
+// suite in porttest. Package portmock is for tests in which a certain call must fail.
 package ports
+
+//go:generate go tool mockgen -source=identity_provider.go -destination=portmock/identity_provider.go -package=portmock

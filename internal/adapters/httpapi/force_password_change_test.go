@@ -10,6 +10,8 @@ import (
 	"user-sync-service/internal/domain"
 )
 
+// A required action that gets lost here, a second factor for one, is a hole.
+
 func TestForcePasswordChange_AddsTheActionAndKeepsTheOthers(t *testing.T) {
 	provider := newRealm(t)
 	before := userNamed(t, provider, "anna")

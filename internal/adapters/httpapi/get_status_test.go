@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// The web app shows what it reads here without a check.
+
 func TestGetStatus_ShowsTheWholeUser(t *testing.T) {
 	provider := newRealm(t)
 	for _, given := range []string{"anna", "ANNA"} {

@@ -11,6 +11,8 @@ import (
 	"user-sync-service/internal/ports"
 )
 
+// These routes are asked every few seconds, most of all while the provider hangs.
+
 // unreachable is a provider that nothing may call: any call is a panic, and so a 500.
 var unreachable ports.IdentityProvider
 

@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const prefix = "/api/user-sync"
-
 // The document is what the web app's developers read; a route that is missing there
 // does not exist for them, and one that exists only there is a broken promise.
+
+const prefix = "/api/user-sync"
 
 // routesOf returns what the router serves, as "METHOD path".
 func routesOf(t *testing.T, handler http.Handler) (bare, prefixed []string) {

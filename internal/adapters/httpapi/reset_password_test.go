@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// The administrator must know where the mail went, or why none did.
+
 func TestResetPassword_MailsTheUserAndSaysWhere(t *testing.T) {
 	for _, given := range []string{"anna", "Anna"} {
 		provider := newRealm(t)

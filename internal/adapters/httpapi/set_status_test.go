@@ -12,6 +12,8 @@ import (
 	"user-sync-service/internal/domain"
 )
 
+// Disabling must keep a user out at once, and nothing else about the user may change.
+
 func TestSetStatus_SwitchesTheAccountAndSaysSo(t *testing.T) {
 	for _, test := range []struct {
 		target, name string

@@ -1,0 +1,168 @@
+package app_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/mock/gomock"
+
+	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/domain"
+)
+
+func TestSyncUser_CreatesAWholeUser(t *testing.T) {
+	provider := newMemory()
+	result, err := newService(provider).SyncUser(t.Context(), employee(t, "anna", "anna@bank.example", "Cashier"))
+	require.NoError(t, err)
+	assert.True(t, result.Created)
+	assert.Empty(t, result.Warnings)
+	assert.Equal(t, []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor}, result.RequiredActions)
+
+	users := provider.Users()
+	require.Len(t, users, 1)
+	assert.Equal(t, domain.User{
+		ID: result.ID, Username: "anna", Email: "anna@bank.example", FirstName: "Anna", LastName: "Smith", Enabled: true, EmailVerified: true,
+		RequiredActions: result.RequiredActions,
+	}, users[0])
+	memberships, err := provider.Memberships(t.Context(), result.ID)
+	require.NoError(t, err)
+	assert.Equal(t, domain.Memberships{Roles: []domain.RealmRole{"teller"}, Groups: []string{"tellers"}}, memberships)
+	_, err = provider.SignIn("anna", result.Password.Reveal())
+	assert.ErrorIs(t, err, memory.NotSetUp, "the password is right")
+}
+
+func TestSyncUser_GivesUnknownRolesStaffAndNoGroup(t *testing.T) {
+	provider := newMemory()
+	result, err := newService(provider).SyncUser(t.Context(), employee(t, "anna", "anna@bank.example", "Head of Tea"))
+	require.NoError(t, err)
+	memberships, err := provider.Memberships(t.Context(), result.ID)
+	require.NoError(t, err)
+	assert.Equal(t, domain.Memberships{Roles: []domain.RealmRole{"staff"}}, memberships)
+}
+
+func TestSyncUser_WarnsOfAMissingGroup(t *testing.T) {
+	result, err := newService(newMemory()).SyncUser(t.Context(), employee(t, "anna", "anna@bank.example", "Branch Manager"))
+	require.NoError(t, err)
+	assert.True(t, result.Created)
+	require.Len(t, result.Warnings, 1)
+	assert.Contains(t, result.Warnings[0], "branch-managers")
+}
+
+func TestSyncUser_NamesTheMappedRoleThatIsMissing(t *testing.T) {
+	provider := newMemory()
+	_, err := newService(provider).SyncUser(t.Context(), employee(t, "anna", "anna@bank.example", "viewer"))
+	require.ErrorIs(t, err, domain.UnknownRole)
+	assert.Equal(t, "The role 'Viewer' does not exist in the system.", domain.AsError(err).Message)
+	assert.Empty(t, provider.Users())
+}
+
+// An existing account is the employee's own, or nobody's yet, or another person's.
+func TestSyncUser_WhenTheUsernameExists(t *testing.T) {
+	for _, c := range []struct {
+		name, email string
+		conflict    error
+	}{
+		{"same address", "anna@bank.example", nil},
+		{"same address in other letter case", "ANNA@bank.example", nil},
+		{"no address", "", nil},
+		{"another address", "other@bank.example", domain.UsernameConflict},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			provider := newMemory()
+			id := add(t, provider, domain.User{Username: "anna", Email: c.email})
+			before := provider.Users()
+			result, err := newService(provider).SyncUser(t.Context(), employee(t, "Anna", "anna@bank.example", "Admin"))
+			if c.conflict != nil {
+				require.ErrorIs(t, err, c.conflict)
+			} else {
+				require.NoError(t, err)
+				assert.Equal(t, id, result.ID)
+				assert.False(t, result.Created)
+				assert.True(t, result.Password.IsEmpty())
+			}
+			assert.Equal(t, before, provider.Users(), "nothing was changed")
+		})
+	}
+}
+
+func TestSyncUser_WhenTheEmailBelongsToAnother(t *testing.T) {
+	provider := newMemory()
+	add(t, provider, domain.User{Username: "berta", Email: "anna@bank.example"})
+	_, err := newService(provider).SyncUser(t.Context(), employee(t, "anna", "anna@bank.example", "Cashier"))
+	require.ErrorIs(t, err, domain.EmailConflict)
+	assert.Len(t, provider.Users(), 1)
+}
+
+// The provider may name the address when both are taken by the same user.
+func TestSyncUser_EitherConflictMayMeanExists(t *testing.T) {
+	for _, kind := range []domain.Kind{domain.UsernameConflict, domain.EmailConflict} {
+		provider := newMock(t)
+		in := employee(t, "anna", "anna@bank.example", "Cashier")
+		provider.EXPECT().PasswordPolicy(t.Context())
+		provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, &domain.Error{Kind: kind})
+		provider.EXPECT().FindUser(t.Context(), in.Username).Return(domain.User{ID: "7", Username: "anna", Email: "anna@bank.example"}, nil)
+		result, err := newService(provider).SyncUser(t.Context(), in)
+		require.NoError(t, err)
+		assert.Equal(t, domain.UserID("7"), result.ID)
+	}
+}
+
+// A policy may have changed since it was read; one more try settles that, more would
+// only hide a fault.
+func TestSyncUser_TriesARefusedPasswordOnceMore(t *testing.T) {
+	in := employee(t, "anna", "anna@bank.example", "Cashier")
+	refused := &domain.Error{Kind: domain.PasswordRefused}
+
+	provider := newMock(t)
+	provider.EXPECT().PasswordPolicy(t.Context()).Return(domain.PasswordPolicy{}, nil)
+	first := provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, refused)
+	provider.EXPECT().PasswordPolicy(t.Context()).Return(domain.PasswordPolicy{MinLength: 30}, nil).After(first)
+	var second domain.NewUser
+	provider.EXPECT().CreateUser(t.Context(), gomock.Any()).DoAndReturn(func(_ any, user domain.NewUser) (domain.CreatedUser, error) {
+		second = user
+		return domain.CreatedUser{ID: "7"}, nil
+	}).After(first)
+	result, err := newService(provider).SyncUser(t.Context(), in)
+	require.NoError(t, err)
+	assert.Len(t, second.Password.Reveal(), 30)
+	assert.Equal(t, second.Password, result.Password, "the password that was set is the one that is returned")
+
+	provider = newMock(t)
+	provider.EXPECT().PasswordPolicy(t.Context()).Times(2)
+	provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, refused).Times(2)
+	_, err = newService(provider).SyncUser(t.Context(), in)
+	require.ErrorIs(t, err, domain.PasswordRefused)
+}
+
+func TestSyncUser_CreatesNobodyForAPolicyThatCannotBeMet(t *testing.T) {
+	provider := newMemory()
+	provider.SetPolicy(domain.PasswordPolicy{MaxLength: 8})
+	_, err := newService(provider).SyncUser(t.Context(), employee(t, "anna", "anna@bank.example", "Cashier"))
+	require.ErrorIs(t, err, domain.UnsatisfiablePolicy)
+	assert.Empty(t, provider.Users())
+}
+
+func TestSyncUser_PassesFailuresOn(t *testing.T) {
+	in := employee(t, "anna", "anna@bank.example", "Cashier")
+	failure := &domain.Error{Kind: domain.Timeout, Err: errors.New("cause")}
+
+	provider := newMock(t)
+	provider.EXPECT().PasswordPolicy(t.Context()).Return(domain.PasswordPolicy{}, failure)
+	_, err := newService(provider).SyncUser(t.Context(), in)
+	require.ErrorIs(t, err, domain.Timeout)
+
+	provider = newMock(t)
+	provider.EXPECT().PasswordPolicy(t.Context())
+	provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, failure)
+	_, err = newService(provider).SyncUser(t.Context(), in)
+	require.ErrorIs(t, err, domain.Timeout)
+
+	provider = newMock(t)
+	provider.EXPECT().PasswordPolicy(t.Context())
+	provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, &domain.Error{Kind: domain.UsernameConflict})
+	provider.EXPECT().FindUser(t.Context(), in.Username).Return(domain.User{}, failure)
+	_, err = newService(provider).SyncUser(t.Context(), in)
+	require.ErrorIs(t, err, domain.Timeout)
+}

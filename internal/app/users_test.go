@@ -1,0 +1,127 @@
+package app_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/app"
+	"user-sync-service/internal/domain"
+)
+
+func TestResetPassword_MailsTheUser(t *testing.T) {
+	provider := newMemory()
+	add(t, provider, domain.User{Username: "anna", Email: "anna@bank.example", Enabled: true})
+	email, err := newService(provider).ResetPassword(t.Context(), username(t, "ANNA"))
+	require.NoError(t, err)
+	assert.Equal(t, "anna@bank.example", email)
+	assert.Equal(t, []string{"anna@bank.example"}, provider.Mails())
+}
+
+func TestResetPassword_LinkIsValidForADay(t *testing.T) {
+	provider := newMock(t)
+	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7", Email: "anna@bank.example", Enabled: true}, nil)
+	provider.EXPECT().SendPasswordReset(t.Context(), domain.UserID("7"), 24*time.Hour)
+	_, err := newService(provider).ResetPassword(t.Context(), username(t, "anna"))
+	require.NoError(t, err)
+}
+
+func TestResetPassword_Refuses(t *testing.T) {
+	provider := newMemory()
+	add(t, provider, domain.User{Username: "nomail", Enabled: true})
+	add(t, provider, domain.User{Username: "off", Email: "off@bank.example"})
+	service := newService(provider)
+	for name, kind := range map[string]domain.Kind{"nomail": domain.NoEmail, "off": domain.UserDisabled, "nobody": domain.NotFound} {
+		_, err := service.ResetPassword(t.Context(), username(t, name))
+		require.ErrorIs(t, err, kind, name)
+	}
+	provider.FailMails(true)
+	add(t, provider, domain.User{Username: "anna", Email: "anna@bank.example", Enabled: true})
+	_, err := service.ResetPassword(t.Context(), username(t, "anna"))
+	require.ErrorIs(t, err, domain.EmailDeliveryFailed)
+	assert.Empty(t, provider.Mails())
+}
+
+func TestSetStatus_DisablingEndsSessions(t *testing.T) {
+	provider := newMemory()
+	_, err := provider.AddUser(domain.User{Username: "anna", Enabled: true}, "secret")
+	require.NoError(t, err)
+	session, err := provider.SignIn("anna", "secret")
+	require.NoError(t, err)
+	service := newService(provider)
+
+	require.NoError(t, service.SetStatus(t.Context(), username(t, "anna"), false))
+	assert.False(t, provider.Users()[0].Enabled)
+	require.NoError(t, service.SetStatus(t.Context(), username(t, "anna"), true))
+	assert.True(t, provider.Users()[0].Enabled)
+	assert.False(t, provider.SessionActive(session), "enabling does not revive a session")
+}
+
+func TestSetStatus_EnablingWritesAlwaysAndEndsNoSession(t *testing.T) {
+	provider := newMock(t)
+	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7", Enabled: true}, nil)
+	provider.EXPECT().SetEnabled(t.Context(), domain.UserID("7"), true)
+	require.NoError(t, newService(provider).SetStatus(t.Context(), username(t, "anna"), true))
+}
+
+// The administrator must learn that the user is switched off but not yet out.
+func TestSetStatus_SaysWhenSessionsAreLeft(t *testing.T) {
+	provider := newMock(t)
+	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7", Enabled: true}, nil)
+	provider.EXPECT().SetEnabled(t.Context(), domain.UserID("7"), false)
+	provider.EXPECT().EndSessions(t.Context(), domain.UserID("7")).Return(&domain.Error{Kind: domain.Timeout, Err: errors.New("cause")})
+	err := newService(provider).SetStatus(t.Context(), username(t, "anna"), false)
+	require.ErrorIs(t, err, domain.Timeout)
+	assert.Contains(t, domain.AsError(err).Message, "still has open sessions")
+	assert.LessOrEqual(t, len(domain.AsError(err).Message), 90)
+}
+
+func TestSetStatus_StopsAtTheFirstFailure(t *testing.T) {
+	provider := newMock(t)
+	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7"}, nil)
+	provider.EXPECT().SetEnabled(t.Context(), domain.UserID("7"), false).Return(&domain.Error{Kind: domain.InvalidField})
+	require.ErrorIs(t, newService(provider).SetStatus(t.Context(), username(t, "anna"), false), domain.InvalidField)
+	require.ErrorIs(t, newService(newMemory()).SetStatus(t.Context(), username(t, "nobody"), false), domain.NotFound)
+}
+
+func TestForcePasswordChange_KeepsOtherActions(t *testing.T) {
+	provider := newMemory()
+	add(t, provider, domain.User{Username: "anna", RequiredActions: []domain.RequiredAction{domain.VerifyEmail, "CONFIGURE_TOTP"}})
+	already, err := newService(provider).ForcePasswordChange(t.Context(), username(t, "anna"))
+	require.NoError(t, err)
+	assert.False(t, already)
+	assert.ElementsMatch(t, []domain.RequiredAction{domain.VerifyEmail, "CONFIGURE_TOTP", domain.UpdatePassword}, provider.Users()[0].RequiredActions)
+}
+
+func TestForcePasswordChange_WritesNothingWhenRequiredAlready(t *testing.T) {
+	provider := newMock(t)
+	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).
+		Return(domain.User{ID: "7", RequiredActions: []domain.RequiredAction{domain.VerifyEmail, domain.UpdatePassword}}, nil)
+	already, err := newService(provider).ForcePasswordChange(t.Context(), username(t, "anna"))
+	require.NoError(t, err)
+	assert.True(t, already)
+}
+
+func TestGetStatus_IsWholeOrAnError(t *testing.T) {
+	provider := newMemory()
+	id := add(t, provider, domain.User{Username: "anna", Email: "anna@bank.example", Enabled: true})
+	status, err := newService(provider).GetStatus(t.Context(), username(t, "Anna"))
+	require.NoError(t, err)
+	assert.Equal(t, app.Status{
+		User:        domain.User{ID: id, Username: "anna", Email: "anna@bank.example", Enabled: true},
+		Memberships: domain.Memberships{Roles: []domain.RealmRole{"teller"}, Groups: []string{"tellers"}},
+	}, status)
+
+	_, err = newService(provider).GetStatus(t.Context(), username(t, "ann"))
+	require.ErrorIs(t, err, domain.NotFound)
+
+	failing := newMock(t)
+	failing.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7"}, nil)
+	failing.EXPECT().Memberships(t.Context(), domain.UserID("7")).Return(domain.Memberships{}, &domain.Error{Kind: domain.BadAnswer})
+	status, err = newService(failing).GetStatus(t.Context(), username(t, "anna"))
+	require.ErrorIs(t, err, domain.BadAnswer)
+	assert.Zero(t, status)
+}

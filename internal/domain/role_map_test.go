@@ -1,0 +1,71 @@
+package domain_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"user-sync-service/internal/domain"
+)
+
+// The whole default mapping, in full: a change of it is a change of rights.
+func TestDefaultRoleMap(t *testing.T) {
+	roles := domain.DefaultRoleMap()
+	for fineract, want := range map[string]domain.Assignment{
+		"Admin":                 {Role: "admin", Group: "head-office"},
+		"System Administrator":  {Role: "admin", Group: "head-office"},
+		"Super User":            {Role: "Super User", Group: "head-office"},
+		"Super user":            {Role: "Super User", Group: "head-office"},
+		"Loan Officer":          {Role: "loan-officer", Group: "loan-officers"},
+		"Account Manager":       {Role: "account-manager", Group: "account-managers"},
+		"Cashier":               {Role: "teller", Group: "tellers"},
+		"Branch Manager":        {Role: "branch-manager", Group: "branch-managers"},
+		"Accountant":            {Role: "accountant"},
+		"Supervisor Accountant": {Role: "Supervisor Accountant"},
+		"Manager":               {Role: "Manager"},
+		"Viewer":                {Role: "Viewer"},
+		"KYC Manager":           {Role: "KYC_MANAGER"},
+		"Asset Manager":         {Role: "ASSET_MANAGER"},
+
+		"  Cashier\t":        {Role: "teller", Group: "tellers"},
+		"cASHIER":            {Role: "teller", Group: "tellers"},
+		"SUPER USER":         {Role: "Super User", Group: "head-office"},
+		"admin":              {Role: "admin", Group: "head-office"},
+		"Administrator":      {Role: "staff"},
+		"Admin Cashier":      {Role: "staff"},
+		"Head of Tea":        {Role: "staff"},
+		"":                   {Role: "staff"},
+		"staff":              {Role: "staff"},
+		"Account  Manager":   {Role: "staff"},
+		"head-office":        {Role: "staff"},
+		"Branch Manager\x00": {Role: "staff"},
+	} {
+		assert.Equal(t, want, roles.Assign(fineract), "%q", fineract)
+	}
+}
+
+// head-office makes administrators: the Python service put unknown roles into it.
+func TestDefaultRoleMap_OnlyAdministratorsAreInHeadOffice(t *testing.T) {
+	for _, assignment := range domain.DefaultRoleMap().Assignments() {
+		if assignment.Group == "head-office" {
+			assert.Contains(t, []domain.RealmRole{"admin", "Super User"}, assignment.Role)
+		}
+	}
+}
+
+func TestRoleMap_PrefersTheExactMatch(t *testing.T) {
+	roles := domain.NewRoleMap([]domain.RoleRule{
+		{FineractRole: "TELLER", Assignment: domain.Assignment{Role: "loud"}},
+		{FineractRole: "Teller", Assignment: domain.Assignment{Role: "exact"}},
+	}, domain.Assignment{Role: "other"})
+	assert.Equal(t, domain.RealmRole("exact"), roles.Assign("Teller").Role)
+	assert.Equal(t, domain.RealmRole("loud"), roles.Assign("teller").Role)
+	assert.Equal(t, domain.RealmRole("other"), roles.Assign("Tellers").Role)
+}
+
+func TestRoleMap_DoesNotFollowItsRules(t *testing.T) {
+	rules := []domain.RoleRule{{FineractRole: "Teller", Assignment: domain.Assignment{Role: "teller"}}}
+	roles := domain.NewRoleMap(rules, domain.Assignment{})
+	rules[0].Assignment.Role = "admin"
+	assert.Equal(t, domain.RealmRole("teller"), roles.Assign("Teller").Role)
+}

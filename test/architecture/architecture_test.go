@@ -1,0 +1,160 @@
+// Package architecture is the authority on who may import whom.
+package architecture
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const module = "user-sync-service/"
+
+// layer says what the packages below a path may import, beside the standard library.
+type layer struct {
+	// path is a package of this module, or with a trailing "/..." all below.
+	path string
+	// allows are packages, or with a trailing "/..." all below; of this module without
+	// its name, of others whole.
+	allows []string
+	// noStandard are packages of the standard library that are out of bounds.
+	noStandard []string
+}
+
+// layers is the dependency rule: cmd -> adapters -> app -> ports -> domain. An adapter
+// does not import another one, and each technology has one adapter that knows it.
+func layers() []layer {
+	core := []string{"net/http", "encoding/json", "os", "database/sql", "net"}
+	return []layer{
+		{path: "internal/domain", noStandard: core},
+		{path: "internal/ports", allows: []string{"internal/domain"}, noStandard: core},
+		{path: "internal/ports/porttest", allows: []string{"internal/domain", "internal/ports", "github.com/stretchr/testify/..."}, noStandard: core},
+		{path: "internal/ports/portmock", allows: []string{"internal/domain", "go.uber.org/mock/gomock"}, noStandard: core},
+		{path: "internal/app", allows: []string{"internal/domain", "internal/ports"}, noStandard: core},
+		{path: "internal/adapters/memory", allows: []string{"internal/domain", "internal/ports"}, noStandard: core},
+		{path: "internal/adapters/keycloak", allows: []string{
+			"internal/domain", "internal/ports", "github.com/Nerzal/gocloak/v13", "github.com/go-resty/resty/v2", "golang.org/x/sync/errgroup",
+		}},
+		{path: "internal/adapters/httpapi", allows: []string{"internal/domain", "internal/app", "github.com/go-chi/chi/v5/..."}},
+		{path: "internal/adapters/telemetry", allows: []string{"github.com/prometheus/client_golang/..."}},
+		{path: "cmd/...", allows: []string{
+			"internal/...", "github.com/alecthomas/kong", "github.com/kelseyhightower/envconfig", "github.com/joho/godotenv",
+		}},
+		{path: "test/keycloaktest", allows: []string{"github.com/emersion/go-smtp"}},
+	}
+}
+
+// goPackage is what the go command tells of a package.
+type goPackage struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+	GoFiles    []string
+}
+
+func TestLayers_ImportWhatTheyMay(t *testing.T) {
+	packages := listPackages(t)
+	standard := make(map[string]bool)
+	for _, p := range packages {
+		standard[p.ImportPath] = p.Standard
+	}
+	violations := check(layers(), packages, standard)
+	assert.Empty(t, violations, strings.Join(violations, "\n"))
+}
+
+// A rule that guards nothing, and a package that no rule guards, are mistakes too.
+func TestLayers_CoverTheProgram(t *testing.T) {
+	packages := listPackages(t)
+	for _, rule := range layers() {
+		assert.True(t, slices.ContainsFunc(packages, func(p goPackage) bool { return matches(rule.path, local(p)) }), "no package below %s", rule.path)
+	}
+	for _, p := range packages {
+		if !isOurs(p) || len(p.GoFiles) == 0 {
+			continue
+		}
+		guarded := slices.ContainsFunc(layers(), func(rule layer) bool { return matches(rule.path, local(p)) })
+		assert.True(t, guarded, "no rule for %s", p.ImportPath)
+	}
+}
+
+// The check itself is seen to fail, on a violation of each sort.
+func TestCheck_FindsPlantedViolations(t *testing.T) {
+	standard := map[string]bool{"net/http": true, "strings": true}
+	for name, planted := range map[string]goPackage{
+		"domain imports ports":            {ImportPath: module + "internal/domain", Imports: []string{module + "internal/ports"}},
+		"domain imports net/http":         {ImportPath: module + "internal/domain", Imports: []string{"net/http"}},
+		"app imports an adapter":          {ImportPath: module + "internal/app", Imports: []string{module + "internal/adapters/keycloak"}},
+		"an adapter imports another":      {ImportPath: module + "internal/adapters/httpapi", Imports: []string{module + "internal/adapters/memory"}},
+		"gocloak outside of its adapter":  {ImportPath: module + "internal/adapters/httpapi", Imports: []string{"github.com/Nerzal/gocloak/v13"}},
+		"chi outside of its adapter":      {ImportPath: module + "internal/app", Imports: []string{"github.com/go-chi/chi/v5"}},
+		"ports import a test library":     {ImportPath: module + "internal/ports", Imports: []string{"github.com/stretchr/testify/assert"}},
+		"the program imports a test part": {ImportPath: module + "cmd/user-sync-service", Imports: []string{module + "test/keycloaktest"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Len(t, check(layers(), []goPackage{planted}, standard), 1)
+		})
+	}
+	assert.Empty(t, check(layers(), []goPackage{{ImportPath: module + "internal/domain", Imports: []string{"strings"}}}, standard))
+}
+
+// check returns a sentence for each import that no rule allows.
+func check(rules []layer, packages []goPackage, standard map[string]bool) []string {
+	var violations []string
+	for _, p := range packages {
+		for _, rule := range rules {
+			if !isOurs(p) || !matches(rule.path, local(p)) {
+				continue
+			}
+			for _, imported := range p.Imports {
+				if !rule.permits(imported, standard[imported]) {
+					violations = append(violations, fmt.Sprintf("%s must not import %s", p.ImportPath, imported))
+				}
+			}
+		}
+	}
+	return violations
+}
+
+func (l layer) permits(imported string, standard bool) bool {
+	if standard {
+		return !slices.Contains(l.noStandard, imported)
+	}
+	name := strings.TrimPrefix(imported, module)
+	return slices.ContainsFunc(l.allows, func(allowed string) bool { return matches(allowed, name) })
+}
+
+// matches reports whether name is what pattern names: one package or, with "/...", all
+// at and below it.
+func matches(pattern, name string) bool {
+	if root, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return name == root || strings.HasPrefix(name, root+"/")
+	}
+	return name == pattern
+}
+
+func isOurs(p goPackage) bool  { return strings.HasPrefix(p.ImportPath, module) }
+func local(p goPackage) string { return strings.TrimPrefix(p.ImportPath, module) }
+
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Imports,GoFiles", module+"...").Output()
+	require.NoError(t, err)
+	var packages []goPackage
+	decoder := json.NewDecoder(strings.NewReader(string(output)))
+	for {
+		var p goPackage
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		require.NoError(t, err)
+		packages = append(packages, p)
+	}
+}
