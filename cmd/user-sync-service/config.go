@@ -26,8 +26,8 @@ type Config struct {
 	KeycloakRealm string `envconfig:"KEYCLOAK_REALM"`
 	// KeycloakClientID and KeycloakClientSecret belong to a confidential client with a
 	// service account that has manage-users and view-realm.
-	KeycloakClientID     string       `envconfig:"KEYCLOAK_CLIENT_ID"`
-	KeycloakClientSecret secretOption `envconfig:"KEYCLOAK_CLIENT_SECRET"`
+	KeycloakClientID     string        `envconfig:"KEYCLOAK_CLIENT_ID"`
+	KeycloakClientSecret domain.Secret `envconfig:"KEYCLOAK_CLIENT_SECRET"`
 	// KeycloakTimeout bounds each single call to Keycloak. Keep it below ShutdownTimeout.
 	KeycloakTimeout duration `envconfig:"KEYCLOAK_TIMEOUT" default:"5s"`
 	// ListenHost is the address to listen on; empty means all.
@@ -180,14 +180,5 @@ func (l *logLevel) Decode(text string) error {
 	default:
 		return errors.New("must be debug, info, warn or error")
 	}
-	return nil
-}
-
-// secretOption lets envconfig read a secret.
-type secretOption struct{ domain.Secret }
-
-// Decode implements envconfig.Decoder.
-func (s *secretOption) Decode(text string) error {
-	s.Secret = domain.NewSecret(text)
 	return nil
 }

@@ -111,7 +111,7 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 		URL:          config.KeycloakURL,
 		Realm:        config.KeycloakRealm,
 		ClientID:     config.KeycloakClientID,
-		ClientSecret: config.KeycloakClientSecret.Secret,
+		ClientSecret: config.KeycloakClientSecret,
 		CallTimeout:  time.Duration(config.KeycloakTimeout),
 	})
 	defer provider.Close()

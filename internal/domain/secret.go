@@ -37,5 +37,12 @@ func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 // MarshalText implements [encoding.TextMarshaler], which encoding/json uses too.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
+// UnmarshalText implements [encoding.TextUnmarshaler], so that a secret is one from the
+// moment it is read.
+func (s *Secret) UnmarshalText(text []byte) error {
+	*s = NewSecret(string(text))
+	return nil
+}
+
 // LogValue implements [slog.LogValuer].
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }

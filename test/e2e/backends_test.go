@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -8,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"crypto/rand"
 
 	"github.com/stretchr/testify/require"
 
@@ -104,10 +104,11 @@ func memoryBackend(t *testing.T) backend {
 			return account{}, false
 		},
 		signIn: func(_ *testing.T, username, password string) signInOutcome {
-			switch _, err := provider.SignIn(username, password); err {
-			case nil:
+			_, err := provider.SignIn(username, password)
+			switch {
+			case err == nil:
 				return signedIn
-			case memory.NotSetUp:
+			case errors.Is(err, memory.NotSetUp):
 				return notFullySetUp
 			default:
 				return wrongPassword

@@ -153,7 +153,7 @@ func (r reply) member(t *testing.T, name string) string {
 }
 
 // send sends a request with a JSON body, or none.
-func send(t testing.TB, method, url, body string) reply {
+func send(t *testing.T, method, url, body string) reply {
 	t.Helper()
 	answer, err := trySend(t.Context(), method, url, body)
 	require.NoError(t, err)

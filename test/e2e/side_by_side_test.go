@@ -45,7 +45,7 @@ func TestSideBySide_RandomOperationsAgree(t *testing.T) {
 		Policy: domain.PasswordPolicy{MinLength: 12, MinUpper: 1, MinLower: 1, MinDigits: 2, MinSpecial: 1, NotUsername: true},
 	})
 	inMemory := side{fake, func(_ context.Context, id domain.UserID) error { return fake.DeleteUser(id) }}
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // Repeatable, on purpose.
+	random := rand.New(rand.NewPCG(seed, 0))
 
 	kinds := make(map[string]int)
 	for i := range operations {

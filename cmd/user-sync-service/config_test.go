@@ -1,0 +1,155 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// setEnvironment leaves nothing but the given variables of those that Load knows, in a
+// working directory without a .env file.
+func setEnvironment(t *testing.T, variables map[string]string) {
+	t.Helper()
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		for _, prefix := range []string{"KEYCLOAK_", "GUNICORN_", "PORT", "LISTEN_HOST", "LOG_LEVEL", "SHUTDOWN_TIMEOUT"} {
+			if strings.HasPrefix(name, prefix) {
+				t.Setenv(name, value) // so that it comes back after the test
+				require.NoError(t, os.Unsetenv(name))
+			}
+		}
+	}
+	// Load sets and unsets these itself; t.Setenv restores them.
+	for _, name := range []string{"LOG_LEVEL", "SHUTDOWN_TIMEOUT", "PORT", "KEYCLOAK_TIMEOUT", "KEYCLOAK_REALM", "KEYCLOAK_URL"} {
+		if _, given := variables[name]; !given {
+			t.Setenv(name, "")
+			require.NoError(t, os.Unsetenv(name))
+		}
+	}
+	for name, value := range variables {
+		t.Setenv(name, value)
+	}
+	t.Chdir(t.TempDir())
+}
+
+// sound returns a configuration without a fault, changed by change.
+func sound(change map[string]string) map[string]string {
+	variables := map[string]string{
+		"KEYCLOAK_URL": "https://id.bank.example", "KEYCLOAK_REALM": "bank", "KEYCLOAK_CLIENT_ID": "user-sync-service", "KEYCLOAK_CLIENT_SECRET": "made-up",
+	}
+	for name, value := range change {
+		variables[name] = value
+	}
+	return variables
+}
+
+func TestLoad_Defaults(t *testing.T) {
+	setEnvironment(t, sound(nil))
+	config, err := Load()
+	require.NoError(t, err)
+	assert.Equal(t, uint16(5000), config.Port)
+	assert.Equal(t, duration(5*time.Second), config.KeycloakTimeout)
+	assert.Equal(t, duration(30*time.Second), config.ShutdownTimeout)
+	assert.Equal(t, logLevel(slog.LevelInfo), config.LogLevel)
+	assert.Equal(t, "made-up", config.KeycloakClientSecret.Reveal())
+	assert.Empty(t, config.ListenHost)
+}
+
+func TestLoad_ReadsEachVariable(t *testing.T) {
+	for _, c := range []struct {
+		name, value string
+		check       func(t *testing.T, config Config)
+	}{
+		{"KEYCLOAK_URL", "http://kc:8080/", func(t *testing.T, c Config) { assert.Equal(t, "http://kc:8080", c.KeycloakURL) }},
+		{"KEYCLOAK_URL", "http://kc:8080/auth", func(t *testing.T, c Config) { assert.Equal(t, "http://kc:8080", c.KeycloakURL) }},
+		{"KEYCLOAK_URL", "http://kc:8080/auth/", func(t *testing.T, c Config) { assert.Equal(t, "http://kc:8080", c.KeycloakURL) }},
+		{"KEYCLOAK_URL", "http://kc:8080/sso/auth", func(t *testing.T, c Config) { assert.Equal(t, "http://kc:8080/sso", c.KeycloakURL) }},
+		{"PORT", "0", func(t *testing.T, c Config) { assert.Zero(t, c.Port) }},
+		{"KEYCLOAK_TIMEOUT", "700ms", func(t *testing.T, c Config) { assert.Equal(t, duration(700*time.Millisecond), c.KeycloakTimeout) }},
+		{"LOG_LEVEL", "Warning", func(t *testing.T, c Config) { assert.Equal(t, logLevel(slog.LevelWarn), c.LogLevel) }},
+		{"GUNICORN_LOG_LEVEL", "critical", func(t *testing.T, c Config) { assert.Equal(t, logLevel(slog.LevelError), c.LogLevel) }},
+		{"GUNICORN_GRACEFUL_TIMEOUT", "45", func(t *testing.T, c Config) { assert.Equal(t, duration(45*time.Second), c.ShutdownTimeout) }},
+	} {
+		t.Run(c.name+"="+c.value, func(t *testing.T) {
+			setEnvironment(t, sound(map[string]string{c.name: c.value}))
+			config, err := Load()
+			require.NoError(t, err)
+			c.check(t, config)
+		})
+	}
+}
+
+func TestLoad_OwnNamesWinOverAliases(t *testing.T) {
+	setEnvironment(t, sound(map[string]string{"LOG_LEVEL": "debug", "GUNICORN_LOG_LEVEL": "error"}))
+	config, err := Load()
+	require.NoError(t, err)
+	assert.Equal(t, logLevel(slog.LevelDebug), config.LogLevel)
+}
+
+func TestLoad_SaysWhatIsWrong(t *testing.T) {
+	for _, c := range []struct{ name, value string }{
+		{"KEYCLOAK_URL", ""}, {"KEYCLOAK_URL", "kc:8080"}, {"KEYCLOAK_URL", "ftp://kc"}, {"KEYCLOAK_URL", "http://"}, {"KEYCLOAK_URL", "http://user:pw@kc"},
+		{"KEYCLOAK_URL", "http://kc?x=1"}, {"KEYCLOAK_REALM", " "}, {"KEYCLOAK_CLIENT_ID", ""}, {"KEYCLOAK_CLIENT_SECRET", ""},
+		{"PORT", "65536"}, {"PORT", "-1"}, {"PORT", "x"}, {"KEYCLOAK_TIMEOUT", "soon"}, {"KEYCLOAK_TIMEOUT", "0s"}, {"LOG_LEVEL", "loud"},
+		{"SHUTDOWN_TIMEOUT", "5s"}, {"SHUTDOWN_TIMEOUT", "?"},
+	} {
+		t.Run(c.name+"="+c.value, func(t *testing.T) {
+			setEnvironment(t, sound(map[string]string{c.name: c.value}))
+			_, err := Load()
+			var faults *configError
+			require.ErrorAs(t, err, &faults)
+			require.Len(t, faults.faults, 1)
+			assert.True(t, strings.HasPrefix(faults.faults[0], c.name+": "), faults.faults[0])
+			assert.NotContains(t, err.Error(), "pw")
+		})
+	}
+}
+
+func TestLoad_ListsAllFaultsAtOnce(t *testing.T) {
+	setEnvironment(t, map[string]string{"PORT": "x", "LOG_LEVEL": "y", "KEYCLOAK_TIMEOUT": "z"})
+	_, err := Load()
+	var faults *configError
+	require.ErrorAs(t, err, &faults)
+	assert.Len(t, faults.faults, 7)
+}
+
+// The file is for local work; what is really set wins.
+func TestLoad_DotEnvFillsGaps(t *testing.T) {
+	setEnvironment(t, map[string]string{"KEYCLOAK_REALM": "from-environment"})
+	t.Setenv("KEYCLOAK_CLIENT_ID", "") // restored after the test, as Load sets them
+	t.Setenv("KEYCLOAK_CLIENT_SECRET", "")
+	require.NoError(t, os.Unsetenv("KEYCLOAK_CLIENT_ID"))
+	require.NoError(t, os.Unsetenv("KEYCLOAK_CLIENT_SECRET"))
+	writeDotEnv(t, "KEYCLOAK_URL=http://kc\nKEYCLOAK_REALM=from-file\nKEYCLOAK_CLIENT_ID=c\nKEYCLOAK_CLIENT_SECRET=s\n")
+	config, err := Load()
+	require.NoError(t, err)
+	assert.Equal(t, "http://kc", config.KeycloakURL)
+	assert.Equal(t, "from-environment", config.KeycloakRealm)
+}
+
+func TestLoad_DotEnvThatIsBrokenIsAFaultWithoutItsText(t *testing.T) {
+	setEnvironment(t, sound(nil))
+	writeDotEnv(t, "KEYCLOAK_CLIENT_SECRET='open-sesame\n")
+	_, err := Load()
+	require.Error(t, err)
+	assert.Contains(t, err.Error(), ".env: ")
+	assert.NotContains(t, err.Error(), "open-sesame")
+}
+
+func TestIneffectiveVariables(t *testing.T) {
+	setEnvironment(t, map[string]string{"GUNICORN_WORKERS": "4", "GUNICORN_TIMEOUT": "30", "GUNICORN_LOG_LEVEL": "info"})
+	assert.Equal(t, []string{"GUNICORN_WORKERS", "GUNICORN_TIMEOUT"}, ineffectiveVariables())
+}
+
+func writeDotEnv(t *testing.T, text string) {
+	t.Helper()
+	directory, err := os.Getwd()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(directory, ".env"), []byte(text), 0o600))
+}
