@@ -44,7 +44,7 @@ func TestRequestID_IsReplacedWhenItIsNotSane(t *testing.T) {
 	seen := map[string]bool{}
 	for _, id := range []string{
 		"", " ", "a b", " a", "a\n", "\na", "a\r\nSet-Cookie: x=1", "a\x00", "a\tb", "a;b", "a,b", `a"b`, "{}", "<b>", "ä", "\xff",
-		"anna@bank.example", "a%0d", strings.Repeat("x", 129), strings.Repeat("x", 100_000),
+		"anna@bank.example", "a%0d", strings.Repeat("x", 129), strings.Repeat("x", 1000),
 	} {
 		answer := a.sendWithID(http.MethodGet, "/users/nobody/keycloak-status", id)
 		made := answer.header.Get("X-Request-Id")

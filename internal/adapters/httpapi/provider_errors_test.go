@@ -99,7 +99,8 @@ func TestProviderErrors_AreAnsweredAsTheContractSays(t *testing.T) {
 				answer := a.send(route.verb, route.target, route.body)
 
 				object := answer.object()
-				assert.Equal(t, want[err], outcome{answer.status, object["code"].(string)})
+				got := outcome{answer.status, object["code"].(string)}
+				assert.Equal(t, want[err], got)
 				assert.NotContains(t, answer.body, "keycloak.internal")
 				assert.LessOrEqual(t, utf8.RuneCountInString(object["message"].(string)), 90)
 				assert.Equal(t, want[err].status == http.StatusServiceUnavailable, answer.header.Get("Retry-After") != "")

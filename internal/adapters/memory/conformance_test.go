@@ -16,6 +16,7 @@ func TestProvider_KeepsTheContract(t *testing.T) {
 }
 
 func newSubject(t *testing.T) porttest.Subject {
+	t.Helper()
 	policy := domain.PasswordPolicy{MinLength: 12, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1, NotUsername: true}
 	p := memory.New(memory.Realm{
 		Roles:  []domain.RealmRole{"teller"},
@@ -34,8 +35,10 @@ func newSubject(t *testing.T) porttest.Subject {
 		DeleteUser:      p.DeleteUser,
 		Mails:           p.Mails,
 		FailMails:       func() error { p.FailMails(true); return nil },
-		SignIn:          func(username, password string) (porttest.Outcome, func() bool) { return signIn(t, p, username, password) },
-		Lock:            p.Lock,
+		SignIn: func(username, password string) (porttest.Outcome, func() bool) {
+			return signIn(t, p, username, password)
+		},
+		Lock: p.Lock,
 		RequireLength: func(characters int) error {
 			policy.MinLength = characters
 			p.SetPolicy(policy)
@@ -45,6 +48,7 @@ func newSubject(t *testing.T) porttest.Subject {
 }
 
 func signIn(t *testing.T, p *memory.Provider, username, password string) (porttest.Outcome, func() bool) {
+	t.Helper()
 	session, err := p.SignIn(username, password)
 	switch {
 	case errors.Is(err, memory.NotSetUp):

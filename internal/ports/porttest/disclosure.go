@@ -2,6 +2,7 @@ package porttest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -137,15 +138,13 @@ func logged(err error) string {
 		return ""
 	}
 	text := fmt.Sprintf("%v\n%+v\n", err, err)
-	switch wrapper := err.(type) {
-	case interface{ Unwrap() error }:
-		text += logged(wrapper.Unwrap())
-	case interface{ Unwrap() []error }:
-		for _, cause := range wrapper.Unwrap() {
+	// Not errors.As, which would look further down: the chain is walked here.
+	if joined, ok := any(err).(interface{ Unwrap() []error }); ok {
+		for _, cause := range joined.Unwrap() {
 			text += logged(cause)
 		}
 	}
-	return text
+	return text + logged(errors.Unwrap(err))
 }
 
 // shown returns all that is logged of err or told to a client.

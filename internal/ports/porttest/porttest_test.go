@@ -89,7 +89,10 @@ func TestClauses_HaveDistinctNamesAndReasons(t *testing.T) {
 }
 
 func TestRun_AcceptsASoundProvider(t *testing.T) {
-	porttest.Run(t, func(t *testing.T) porttest.Subject { return newSubject(t, nil) })
+	porttest.Run(t, func(t *testing.T) porttest.Subject {
+		t.Helper()
+		return newSubject(t, nil)
+	})
 }
 
 // Optional hooks may be left out, but a clause that needs one must say so and not pass.
@@ -123,6 +126,7 @@ func TestRun_SkipsWhatNeedsAMissingHook(t *testing.T) {
 
 // newSubject returns a memory provider with the fault; nil for none.
 func newSubject(t *testing.T, fault func(*faulty)) porttest.Subject {
+	t.Helper()
 	policy := domain.PasswordPolicy{MinLength: 20, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1}
 	p := memory.New(memory.Realm{
 		Roles:  []domain.RealmRole{"teller", otherRole},
@@ -161,6 +165,7 @@ func newSubject(t *testing.T, fault func(*faulty)) porttest.Subject {
 const otherRole domain.RealmRole = "bystander"
 
 func signIn(t *testing.T, p *memory.Provider, username, password string) (porttest.Outcome, func() bool) {
+	t.Helper()
 	session, err := p.SignIn(username, password)
 	switch {
 	case errors.Is(err, memory.NotSetUp):

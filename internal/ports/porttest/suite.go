@@ -122,6 +122,7 @@ func Clauses() []Clause {
 
 // Run checks every clause as a subtest, each on a subject of its own.
 func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
+	t.Helper()
 	for _, clause := range Clauses() {
 		t.Run(clause.Name, func(t *testing.T) {
 			defer func() {
