@@ -40,6 +40,9 @@ type Config struct {
 	ShutdownTimeout duration `envconfig:"SHUTDOWN_TIMEOUT" default:"30s"`
 }
 
+// usageError is a command line that the program does not understand.
+type usageError struct{ error }
+
 // configError is a configuration that the program cannot run with.
 type configError struct {
 	faults []string
@@ -64,6 +67,7 @@ func Load() (Config, error) {
 // readEnvironment returns what is set, and a fault for each value that cannot be read
 // and is left at its default.
 func readEnvironment() (config Config, faults []string) {
+	applyAliases() // First: a real variable, by whichever name, wins over the file.
 	if err := godotenv.Load(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		// The parser's own message quotes the file, which holds secrets.
 		faults = append(faults, ".env: cannot be read as lines of NAME=value")

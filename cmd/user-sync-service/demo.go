@@ -34,7 +34,7 @@ func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) er
 	printGuide(stdout, listener.Addr())
 	// The log goes elsewhere, so that the lines to copy stay readable.
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	return serve(ctx, log, listener, provider, "demo", demoShutdownTimeout)
+	return serve(ctx, log, listener, provider, "demo", 0, demoShutdownTimeout)
 }
 
 // demoProvider is a realm with the roles and groups of the default role map and a few

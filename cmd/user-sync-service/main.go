@@ -32,14 +32,17 @@ import (
 // Exit codes.
 const (
 	exitFailure       = 1
-	exitConfiguration = 2
+	exitConfiguration = 2 // or a command line that is not understood
 )
 
-// Limits on slow clients. A request's answer may take several calls to Keycloak.
+// mostCalls is more than the calls to the identity provider that any request makes one
+// after the other. An answer must not be cut off while they may still succeed.
+const mostCalls = 12
+
+// Limits on slow clients.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
-	writeTimeout      = 60 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
 )
@@ -63,7 +66,9 @@ func main() {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "user-sync-service:", err)
-	if _, ok := errors.AsType[*configError](err); ok {
+	_, misconfigured := errors.AsType[*configError](err)
+	_, misused := errors.AsType[usageError](err)
+	if misconfigured || misused {
 		os.Exit(exitConfiguration)
 	}
 	os.Exit(exitFailure)
@@ -83,7 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		return &configError{faults: []string{err.Error()}}
+		return usageError{err}
 	}
 	switch command.Command() {
 	case "demo":
@@ -120,13 +125,13 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, log, listener, provider, config.KeycloakRealm, time.Duration(config.ShutdownTimeout))
+	return serve(ctx, log, listener, provider, config.KeycloakRealm, time.Duration(config.KeycloakTimeout), time.Duration(config.ShutdownTimeout))
 }
 
-// serve puts the service together around an identity provider and runs it until ctx
-// ends. Then it refuses new connections and gives the requests under way until
+// serve puts the service together around an identity provider, whose calls take
+// callTimeout at most, and runs it until ctx ends. Then it refuses new connections and gives the requests under way until
 // shutdownTimeout.
-func serve(ctx context.Context, log *slog.Logger, listener net.Listener, provider ports.IdentityProvider, realm string, shutdownTimeout time.Duration) error {
+func serve(ctx context.Context, log *slog.Logger, listener net.Listener, provider ports.IdentityProvider, realm string, callTimeout, shutdownTimeout time.Duration) error {
 	health := app.NewHealth(provider, log)
 	metrics := telemetry.NewMetrics()
 	var draining atomic.Bool
@@ -142,7 +147,7 @@ func serve(ctx context.Context, log *slog.Logger, listener net.Listener, provide
 		}),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
+		WriteTimeout:      readTimeout + mostCalls*callTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),

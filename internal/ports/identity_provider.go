@@ -20,7 +20,8 @@ import (
 //   - A method that takes a UserID returns NotFound when there is no such user.
 //   - No error carries a secret, a username or an e-mail address in its Err.
 //
-// porttest checks each clause; a clause that is not checked there is not promised.
+// porttest checks every clause that shows from outside; the kinds that take a fault
+// inside the provider are for the adapter's own tests.
 type IdentityProvider interface {
 	// FindUser returns the one user with this username, without regard to letter
 	// case. Nothing in the name is a pattern, and a user whose name only contains it is
@@ -39,9 +40,12 @@ type IdentityProvider interface {
 	// required actions, or leaves nothing behind. A group that the realm lacks is left
 	// out and named in the result; everything else is done or an error.
 	//
+	// The password is temporary: UpdatePassword is among the user's required actions even
+	// when it was not asked for.
+	//
 	// It returns UnknownRole when the realm lacks the role, UsernameConflict or
-	// EmailConflict when another user has the name or the address (when both are taken,
-	// either of the two), InvalidField when the realm's rules refuse a field,
+	// EmailConflict when another user goes by the name or the address (when both are
+	// taken, either of the two), InvalidField when the realm's rules refuse a field,
 	// PasswordRefused when they refuse the password, and Partial when a user was made,
 	// could not be finished, and could not be removed either.
 	//
@@ -55,7 +59,7 @@ type IdentityProvider interface {
 	// the realm's rules refuse the user's present data.
 	SetEnabled(ctx context.Context, id domain.UserID, enabled bool) error
 
-	// EndSessions ends all of the user's sessions: whatever was issued for them
+	// EndSessions changes nothing of the user but ends all of the user's sessions: whatever was issued for them
 	// before is refused from then on. The user may sign in again if enabled.
 	EndSessions(ctx context.Context, id domain.UserID) error
 

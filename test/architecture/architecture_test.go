@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -144,6 +147,15 @@ func local(p goPackage) string { return strings.TrimPrefix(p.ImportPath, module)
 
 func listPackages(t *testing.T) []goPackage {
 	t.Helper()
+	// Looked at, so that the go command does not serve an old result of this test when
+	// sources change: it cannot know what the command below reads.
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".go" {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	require.NoError(t, err)
 	output, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Imports,GoFiles", module+"...").Output()
 	require.NoError(t, err)
 	var packages []goPackage

@@ -71,18 +71,33 @@ func (a *api) record(next http.Handler) http.Handler {
 // recoverPanic answers a panic as an internal error and keeps the stack for the log.
 func (a *api) recoverPanic(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			switch cause := recover(); cause {
-			case nil:
-			case http.ErrAbortHandler: // the standard library's way to end a connection
-				panic(cause)
-			default:
-				a.Log.ErrorContext(r.Context(), "panic", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()), "request_id", requestOf(r).id)
-				writeError(w, r, &domain.Error{Kind: domain.Internal, Err: fmt.Errorf("panic: %v", cause)})
-			}
-		}()
+		defer a.answerPanic(w, r)
 		next.ServeHTTP(w, r)
 	})
+}
+
+func (a *api) answerPanic(w http.ResponseWriter, r *http.Request) {
+	cause := recover()
+	switch cause {
+	case nil:
+		return
+	case http.ErrAbortHandler: // the standard library's way to end a connection
+		panic(cause)
+	}
+	a.Log.ErrorContext(r.Context(), "panic", "stack", string(debug.Stack()), "request_id", requestOf(r).id)
+	writeError(w, r, &domain.Error{Kind: domain.Internal, Err: fmt.Errorf("panic: %s", panicText(cause))})
+}
+
+// panicText is what may be logged of a panic's value: other values than texts and
+// errors could hold anything, so only their type is told.
+func panicText(cause any) string {
+	switch cause := cause.(type) {
+	case string:
+		return cause
+	case error:
+		return cause.Error()
+	}
+	return fmt.Sprintf("a value of type %T", cause)
 }
 
 // logLevel follows the status: 5xx is ours to look at, an absent provider less so.

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
@@ -67,15 +68,21 @@ func (o object) text(member string) (text string, there bool, err error) {
 	if !ok || string(raw) == "null" {
 		return "", false, nil
 	}
-	if err := json.Unmarshal(raw, &text); err != nil {
-		const problem = "must be a string"
-		return "", true, &domain.Error{
-			Kind:    domain.InvalidField,
-			Message: "The field '" + member + "' " + problem + ".",
-			Fields:  map[string]string{member: problem},
-		}
+	problem := ""
+	switch err := json.Unmarshal(raw, &text); {
+	case err != nil:
+		problem = "must be a string"
+	case strings.ContainsRune(text, utf8.RuneError):
+		// Also what encoding/json makes of half a surrogate pair, in silence.
+		problem = "contains a broken character"
+	default:
+		return text, true, nil
 	}
-	return text, true, nil
+	return "", true, &domain.Error{
+		Kind:    domain.InvalidField,
+		Message: "The field '" + member + "' " + problem + ".",
+		Fields:  map[string]string{member: problem},
+	}
 }
 
 // requiredText is text for a member that must be there.

@@ -169,7 +169,7 @@ func (p *Provider) undo(ctx context.Context, id domain.UserID, cause error) erro
 	if err != nil && !errors.Is(err, domain.NotFound) {
 		return &domain.Error{
 			Kind:    domain.Partial,
-			Message: fmt.Sprintf("The user was left without its role and must be removed by hand: id %s.", id),
+			Message: fmt.Sprintf("A user without its role was left, please delete it: %s.", id),
 			Err:     fmt.Errorf("%w; then the user %s could not be deleted: %w", failed, id, err),
 		}
 	}
