@@ -1,0 +1,70 @@
+package keycloak_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"user-sync-service/internal/domain"
+	"user-sync-service/internal/ports/porttest"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// The adapter keeps the contract of the port through the real gocloak client. The same
+// suite runs on a real Keycloak in test/e2e.
+func TestConformance(t *testing.T) {
+	porttest.Run(t, func(t *testing.T) porttest.Subject {
+		t.Helper()
+		s := newStub(t)
+		return porttest.Subject{
+			Provider: s.provider(t),
+			Role:     "teller", Group: "tellers", MissingRole: "no-such-role", MissingGroup: "no-such-group",
+			RefusedUsername: "ab", RefusedName: "<b>",
+
+			AddUser: func(user domain.User, password string, in ...domain.Assignment) (domain.UserID, error) {
+				planted := stubUser{
+					Username: strings.ToLower(user.Username), Email: strings.ToLower(user.Email), FirstName: user.FirstName, LastName: user.LastName,
+					Enabled: user.Enabled, EmailVerified: user.EmailVerified, password: password,
+				}
+				for _, action := range user.RequiredActions {
+					planted.RequiredActions = append(planted.RequiredActions, string(action))
+				}
+				for _, assignment := range in {
+					planted.roles = append(planted.roles, string(assignment.Role))
+					planted.groups = append(planted.groups, string(assignment.Group))
+				}
+				return domain.UserID(s.plant(planted)), nil
+			},
+			DeleteUser: func(id domain.UserID) error {
+				s.change(func() { delete(s.users, string(id)) })
+				return nil
+			},
+			Mails: func() (mails []string) {
+				s.change(func() { mails = slices.Clone(s.mails) })
+				return mails
+			},
+			FailMails: func() error {
+				s.change(func() { s.noMails = true })
+				return nil
+			},
+			SignIn: s.signIn,
+			Lock: func(username string) error {
+				s.change(func() {
+					for _, user := range s.users {
+						user.locked = user.locked || user.Username == username
+					}
+				})
+				return nil
+			},
+			RequireLength: func(characters int) error {
+				s.change(func() { s.policy, s.hasPolicy = lengthPolicy(characters), characters })
+				return nil
+			},
+		}
+	})
+}
