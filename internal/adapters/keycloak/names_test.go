@@ -1,0 +1,158 @@
+package keycloak_test
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/adapters/keycloak"
+	"user-sync-service/internal/domain"
+)
+
+// Names reach Keycloak as they are; none of them leads to another resource.
+func TestNames_OfRoles(t *testing.T) {
+	for role, known := range map[domain.RealmRole]bool{
+		"teller": true, "a/b": true, "100%": true,
+		"": false, ".": false, "..": false, "../users": false, "a%2Fb": false, "teller/composites": false, "teller?x": false, "TELLER": false,
+	} {
+		s := newStub(t)
+		user := newcomer(t, "anna")
+		user.Assignment.Role = role
+		_, err := s.provider(t).CreateUser(t.Context(), user)
+		if known {
+			require.NoError(t, err, "%q", role)
+		} else {
+			require.ErrorIs(t, err, domain.UnknownRole, "%q", role)
+			assert.Empty(t, s.usernames(), "%q", role)
+		}
+	}
+}
+
+func TestNames_OfGroups(t *testing.T) {
+	for group, known := range map[domain.Group]bool{
+		"tellers": true, "branches/north": true,
+		"branches": false, "/tellers": false, "tellers/": false, "..": false, "../users": false, "branches//north": false, "branches%2Fnorth": false,
+	} {
+		s := newStub(t)
+		user := newcomer(t, "anna")
+		user.Assignment.Group = group
+		created, err := s.provider(t).CreateUser(t.Context(), user)
+		require.NoError(t, err, "%q", group)
+		if known {
+			assert.Empty(t, created.MissingGroup, "%q", group)
+		} else {
+			assert.Equal(t, group, created.MissingGroup, "%q", group)
+		}
+	}
+}
+
+func TestNames_OfUserIDs(t *testing.T) {
+	s := newStub(t)
+	s.plant(present())
+	p := s.provider(t)
+	for _, id := range []domain.UserID{"", ".", "..", "../roles/teller", "user-1/groups", "user-1?x", "%2e%2e"} {
+		for _, op := range operations()[2:] {
+			if op.name != "CreateUser" {
+				require.ErrorIs(t, op.run(t, p, id), domain.NotFound, "%s %q", op.name, id)
+			}
+		}
+	}
+	assert.Equal(t, []string{"present"}, s.usernames())
+}
+
+func TestNames_EmptyFindsNobody(t *testing.T) {
+	s := newStub(t)
+	s.plant(present())
+	_, err := s.provider(t).FindUser(t.Context(), domain.Username{})
+	require.ErrorIs(t, err, domain.NotFound)
+	assert.Empty(t, s.taken(), "Keycloak would answer with everybody")
+}
+
+// A server that answers with more than was asked for is not believed.
+func TestNames_AreComparedAgain(t *testing.T) {
+	s := newStub(t)
+	s.answers("GET users", always, saying(200, "application/json", `[{"id":"1","username":"annabel"},{"id":"2","username":"ANNA"}]`))
+	p := s.provider(t)
+	user, err := p.FindUser(t.Context(), username(t, "anna"))
+	require.NoError(t, err)
+	assert.Equal(t, domain.UserID("2"), user.ID)
+	_, err = p.FindUser(t.Context(), username(t, "ann"))
+	require.ErrorIs(t, err, domain.NotFound)
+}
+
+func TestPasswordPolicy_IsReadFromKeycloaksNotation(t *testing.T) {
+	for text, want := range map[string]domain.PasswordPolicy{
+		"": {},
+		"length(12) and upperCase(1) and lowerCase(1) and digits(2) and specialChars(1) and notUsername and passwordHistory(5)": {
+			MinLength: 12, MinUpper: 1, MinLower: 1, MinDigits: 2, MinSpecial: 1, NotUsername: true,
+		},
+		"length and digits and maxLength and hashIterations(27500)":                     {MinLength: 8, MinDigits: 1, MaxLength: 64},
+		"maxLength(20) and notEmail(undefined) and notContainsUsername(undefined)":      {MaxLength: 20, NotEmail: true, NotContainsUsername: true},
+		"passwordBlacklist(list.txt) and forceExpiredPasswordChange(365) and digits(3)": {MinDigits: 3},
+	} {
+		s := newStub(t)
+		s.policy = text
+		policy, err := s.provider(t).PasswordPolicy(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, want, policy, text)
+	}
+}
+
+// Without view-realm Keycloak answers 200 and leaves the policy out.
+func TestPasswordPolicy_ThatMayNotBeReadIsNotNone(t *testing.T) {
+	s := newStub(t)
+	s.answers("GET realm", always, saying(200, "application/json", `{"realm":"bank","registrationEmailAsUsername":false,"bruteForceProtected":false}`))
+	_, err := s.provider(t).PasswordPolicy(t.Context())
+	require.ErrorIs(t, err, domain.Internal)
+	assert.Contains(t, err.Error(), "view-realm")
+}
+
+// Connections are kept and used again: gocloak's own transport opens one per call
+// under load.
+func TestConnections_AreUsedAgain(t *testing.T) {
+	const calls, concurrency = 2000, 32
+	s := newStub(t)
+	s.plant(present())
+	var opened atomic.Int64
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if r.Method == http.MethodPost {
+				_, _ = w.Write([]byte(`{"access_token":"x","expires_in":300}`))
+				return
+			}
+			_, _ = w.Write([]byte(`[{"id":"1","username":"present"}]`))
+		}),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				opened.Add(1)
+			}
+		},
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	p := s.provider(t, func(config *keycloak.Config) {
+		config.URL = "http://" + listener.Addr().String()
+		config.CallTimeout = time.Minute
+	})
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range concurrency {
+		all.Go(func() {
+			for next.Add(1) <= calls {
+				_, err := p.FindUser(t.Context(), username(t, "present"))
+				assert.NoError(t, err)
+			}
+		})
+	}
+	all.Wait()
+	assert.LessOrEqual(t, opened.Load(), int64(concurrency)+1, "one more may have been for the login")
+}
