@@ -149,7 +149,7 @@ func listPackages(t *testing.T) []goPackage {
 	t.Helper()
 	// Looked at, so that the go command does not serve an old result of this test when
 	// sources change: it cannot know what the command below reads.
-	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir("../..", func(path string, _ fs.DirEntry, err error) error {
 		if err == nil && filepath.Ext(path) == ".go" {
 			_, err = os.Stat(path)
 		}

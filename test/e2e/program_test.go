@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"user-sync-service/test/keycloaktest"
@@ -50,6 +51,7 @@ func startProgram(t *testing.T, args []string, environment map[string]string) *p
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // It may have ended long since.
 		<-p.exited
+		assert.NotContains(t, p.log(), "WARNING: DATA RACE")
 		if t.Failed() {
 			t.Logf("output of the program:\n%s", p.log())
 		}

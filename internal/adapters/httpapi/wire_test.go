@@ -154,3 +154,17 @@ func TestBody_IsIgnoredWhereNoneIsNeeded(t *testing.T) {
 		}
 	}
 }
+
+// encoding/json makes U+FFFD of half a surrogate pair without a word, and the user
+// would bear a name that nobody typed.
+func TestBody_BrokenCharactersByEscapeAreRefused(t *testing.T) {
+	for member, escaped := range map[string]string{
+		"username": `{"username":"tar\ud800iq","email":"tariq@bank.example","role":"Cashier"}`,
+		"lastName": `{"username":"tariq","email":"tariq@bank.example","role":"Cashier","lastName":"Tell\udc00er"}`,
+	} {
+		provider := newRealm(t)
+		answer := newAPI(t, provider).sendAs(http.MethodPost, "/sync/user", jsonType, escaped)
+		answer.failed(http.StatusBadRequest, "invalid_field", "The field '"+member+"' contains a broken character.", member)
+		untouched(t, provider)
+	}
+}

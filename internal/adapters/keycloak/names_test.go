@@ -143,16 +143,19 @@ func TestConnections_AreUsedAgain(t *testing.T) {
 		config.URL = "http://" + listener.Addr().String()
 		config.CallTimeout = time.Minute
 	})
+	name := username(t, "present")
 	var next atomic.Int64
 	var all sync.WaitGroup
 	for range concurrency {
 		all.Go(func() {
 			for next.Add(1) <= calls {
-				_, err := p.FindUser(t.Context(), username(t, "present"))
+				_, err := p.FindUser(t.Context(), name)
 				assert.NoError(t, err)
 			}
 		})
 	}
 	all.Wait()
-	assert.LessOrEqual(t, opened.Load(), int64(concurrency)+1, "one more may have been for the login")
+	// A call that waits for a free connection starts to open one, and may be served by
+	// another before that is there: so some more than the calls at once, but not one per call.
+	assert.LessOrEqual(t, opened.Load(), int64(3*concurrency))
 }

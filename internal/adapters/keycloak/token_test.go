@@ -41,11 +41,12 @@ func atOnce(t *testing.T, p *keycloak.Provider, times int) []error {
 	t.Helper()
 	start := make(chan struct{})
 	errs := make([]error, times)
+	name := username(t, "present")
 	var all sync.WaitGroup
 	for i := range times {
 		all.Go(func() {
 			<-start
-			_, errs[i] = p.FindUser(t.Context(), username(t, "present"))
+			_, errs[i] = p.FindUser(t.Context(), name)
 		})
 	}
 	close(start)
@@ -57,15 +58,18 @@ func TestToken_OneLoginForAHundredAtOnce(t *testing.T) {
 	s, c := newStub(t), newClock()
 	s.plant(present())
 	p := s.provider(t, c.set)
-	for name, before := range map[string]func(){
-		"cold": func() {}, "revoked": s.revoke, "expired": func() { c.pass(time.Hour) },
+	for _, state := range []struct {
+		name  string
+		bring func()
+	}{
+		{"cold", func() {}}, {"revoked", s.revoke}, {"expired", func() { c.pass(time.Hour) }},
 	} {
 		s.taken()
-		before()
+		state.bring()
 		for _, err := range atOnce(t, p, 100) {
-			require.NoError(t, err, name)
+			require.NoError(t, err, state.name)
 		}
-		assert.Equal(t, 1, s.count("POST token"), name)
+		assert.Equal(t, 1, s.count("POST token"), state.name)
 	}
 }
 
@@ -146,9 +150,10 @@ func TestToken_FirstCallerMayLeave(t *testing.T) {
 	})
 	ctx, leave := context.WithCancel(t.Context())
 	first, second := make(chan error, 1), make(chan error, 1)
-	go func() { _, err := p.FindUser(ctx, username(t, "present")); first <- err }()
+	name := username(t, "present")
+	go func() { _, err := p.FindUser(ctx, name); first <- err }()
 	<-reached
-	go func() { _, err := p.FindUser(t.Context(), username(t, "present")); second <- err }()
+	go func() { _, err := p.FindUser(t.Context(), name); second <- err }()
 	leave()
 	require.ErrorIs(t, <-first, domain.Unavailable)
 	close(waiting)
