@@ -104,7 +104,7 @@ func TestAnswers_ThatAreNone(t *testing.T) {
 			for _, op := range operations() {
 				s := newStub(t)
 				id := s.plant(present())
-				p := s.provider(t, impatient)
+				p := s.provider(t, impatientFor(c.kind))
 				s.answers(op.route, always, c.with)
 				err := op.run(t, p, domain.UserID(id))
 				require.ErrorIs(t, err, c.kind, op.name)
@@ -174,7 +174,7 @@ func TestAnswers_LoginThatIsNone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStub(t)
 			s.answers("POST token", always, c.with)
-			err := s.provider(t, impatient).Check(t.Context())
+			err := s.provider(t, impatientFor(c.kind)).Check(t.Context())
 			require.ErrorIs(t, err, c.kind)
 			assert.Equal(t, 1, s.count("POST token"), "a failed login is not repeated")
 		})

@@ -102,7 +102,7 @@ func TestCreateUser_IsUndoneWhenTheRoleCannotBeGiven(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStub(t)
 			s.answers(assignRoute, always, c.with)
-			_, err := create(t, s.provider(t, impatient), "anna")
+			_, err := create(t, s.provider(t, impatientFor(c.kind)), "anna")
 			require.ErrorIs(t, err, c.kind)
 			assert.Contains(t, domain.AsError(err).Message, "no user was created")
 			assert.Empty(t, s.usernames())

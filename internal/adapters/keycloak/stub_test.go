@@ -482,7 +482,16 @@ func (s *stub) provider(t *testing.T, change ...func(*keycloak.Config)) *keycloa
 }
 
 // impatient makes calls that hang end soon.
-func impatient(config *keycloak.Config) { config.CallTimeout = 100 * time.Millisecond }
+func impatient(config *keycloak.Config) { config.CallTimeout = 300 * time.Millisecond }
+
+// impatientFor is impatient where a Timeout is wanted; elsewhere a busy machine could
+// bring about one that is not.
+func impatientFor(kind domain.Kind) func(*keycloak.Config) {
+	if kind == domain.Timeout {
+		return impatient
+	}
+	return func(*keycloak.Config) {}
+}
 
 func username(t *testing.T, text string) domain.Username {
 	t.Helper()
