@@ -72,6 +72,9 @@ func startDemo(t *testing.T) *program {
 
 // Whoever tries the demonstration can paste its lines into a shell as they are.
 func TestProcess_DemoPrintsLinesThatWork(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil && !keycloaktest.Required() {
+		t.Skip("needs curl: ", err)
+	}
 	p := startDemo(t)
 	assert.Contains(t, p.log(), "DEMONSTRATION")
 	assert.True(t, strings.HasPrefix(p.URL, "http://127.0.0.1:"))
