@@ -45,6 +45,19 @@ func TestResetPassword_Refuses(t *testing.T) {
 	assert.Empty(t, provider.Mails())
 }
 
+// What is known already is not asked of the provider.
+func TestResetPassword_RefusesByItselfWhatItCanSee(t *testing.T) {
+	for kind, user := range map[domain.Kind]domain.User{
+		domain.UserDisabled: {ID: "7", Email: "anna@bank.example"},
+		domain.NoEmail:      {ID: "7", Enabled: true},
+	} {
+		provider := newMock(t)
+		provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(user, nil)
+		_, err := newService(provider).ResetPassword(t.Context(), username(t, "anna"))
+		require.ErrorIs(t, err, kind)
+	}
+}
+
 func TestSetStatus_DisablingEndsSessions(t *testing.T) {
 	provider := newMemory()
 	_, err := provider.AddUser(domain.User{Username: "anna", Enabled: true}, "secret")
