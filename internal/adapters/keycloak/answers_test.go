@@ -101,6 +101,7 @@ func TestAnswers_ThatAreNone(t *testing.T) {
 		"a body without end":  {trickle, domain.Timeout},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for _, op := range operations() {
 				s := newStub(t)
 				id := s.plant(present())

@@ -61,6 +61,10 @@ func (c *cache[V]) get(ctx context.Context, key string) (V, error) {
 
 // refresh loads the value for key even if one is kept.
 func (c *cache[V]) refresh(ctx context.Context, key string) (V, error) {
+	if err := ctx.Err(); err != nil {
+		var none V
+		return none, domain.AsError(err)
+	}
 	c.mu.Lock()
 	p := c.start(ctx, key)
 	c.mu.Unlock()

@@ -110,7 +110,7 @@ func (p *Provider) post(ctx context.Context, user domain.NewUser, group domain.G
 		// Created, by Keycloak's word, but without the Location that names the id.
 		made, err := p.FindUser(context.WithoutCancel(ctx), user.Username)
 		if err != nil {
-			return "", &domain.Error{Kind: domain.BadAnswer, Err: fmt.Errorf("create user: an answer without an id: %w", err)}
+			return "", &domain.Error{Kind: domain.BadAnswer, Err: fmt.Errorf("create user: an answer without an id: %s", err.Error())}
 		}
 		return made.ID, nil
 	}
@@ -165,12 +165,18 @@ func (p *Provider) assignRole(ctx context.Context, id domain.UserID, assigned ro
 // does so also when the caller has gone away.
 func (p *Provider) undo(ctx context.Context, id domain.UserID, cause error) error {
 	failed := domain.AsError(cause)
+	if failed.Kind == domain.NotFound {
+		// Somebody deleted the user between the two calls. To whoever wanted to create
+		// it, "not found" would say nothing.
+		failed = &domain.Error{Kind: domain.BadAnswer, Err: failed.Err}
+	}
 	err := p.delete(context.WithoutCancel(ctx), id)
 	if err != nil && !errors.Is(err, domain.NotFound) {
 		return &domain.Error{
 			Kind:    domain.Partial,
 			Message: fmt.Sprintf("A user without its role was left, please delete it: %s.", id),
-			Err:     fmt.Errorf("%w; then the user %s could not be deleted: %w", failed, id, err),
+			// As text: wrapped, the causes would make this error one of their kinds too.
+			Err: fmt.Errorf("%s; then the user %s could not be deleted: %s", failed.Error(), id, err.Error()),
 		}
 	}
 	if failed.Kind == domain.UnknownRole {

@@ -42,8 +42,8 @@ func (p *Provider) getUsers(ctx context.Context, params gocloak.GetUsersParams) 
 		return nil, err
 	}
 	for _, user := range users {
-		if user == nil || gocloak.NilOrEmpty(user.ID) {
-			return nil, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("find user: a user without an id")}
+		if user == nil || gocloak.NilOrEmpty(user.ID) || gocloak.NilOrEmpty(user.Username) {
+			return nil, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("find user: a user without an id or a username")}
 		}
 	}
 	return users, nil

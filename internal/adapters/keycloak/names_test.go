@@ -127,6 +127,7 @@ func TestConnections_AreUsedAgain(t *testing.T) {
 				_, _ = w.Write([]byte(`{"access_token":"x","expires_in":300}`))
 				return
 			}
+			time.Sleep(time.Millisecond) // Otherwise few calls are under way at once.
 			_, _ = w.Write([]byte(`[{"id":"1","username":"present"}]`))
 		}),
 		ConnState: func(_ net.Conn, state http.ConnState) {

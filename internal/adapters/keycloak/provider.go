@@ -79,7 +79,9 @@ func New(config Config) *Provider {
 	}
 	p.client = gocloak.NewClient(config.URL)
 	// A client of our own: gocloak's default one keeps cookies and follows redirects.
-	p.client.SetRestyClient(resty.NewWithClient(&http.Client{Transport: exchangeTransport{next: transport}}))
+	client := resty.NewWithClient(&http.Client{Transport: exchangeTransport{next: transport}})
+	client.SetLogger(silence{}) // It would write lines of its own beside the log.
+	p.client.SetRestyClient(client)
 	p.tokens = newCache(now, p.logIn)
 	p.roles = newCache(now, p.loadRole)
 	p.groups = newCache(now, p.loadGroup)
@@ -160,6 +162,13 @@ func (p *Provider) logIn(ctx context.Context, _ string) (token string, lifetime 
 	// Renewed early, so that no token expires on its way to Keycloak.
 	return jwt.AccessToken, lifetime - min(30*time.Second, lifetime/5), nil
 }
+
+// silence is a logger that says nothing: what matters is in the errors.
+type silence struct{}
+
+func (silence) Errorf(string, ...any) {}
+func (silence) Warnf(string, ...any)  {}
+func (silence) Debugf(string, ...any) {}
 
 // pathSegment escapes text for one segment of a URL's path. It reports false for text
 // that would name something else there, whatever the escaping.

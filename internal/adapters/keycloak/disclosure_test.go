@@ -1,0 +1,115 @@
+package keycloak_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/adapters/keycloak"
+	"user-sync-service/internal/domain"
+)
+
+// impatientIf is impatient where calls are to hang; elsewhere a busy machine could take
+// longer.
+func impatientIf(hangs bool) func(*keycloak.Config) {
+	if hangs {
+		return impatient
+	}
+	return func(*keycloak.Config) {}
+}
+
+// chain returns all that printing err, any error in its chain, and its message shows.
+func chain(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%v %+v %#v %T\n", err, err, err, err)
+	var e *domain.Error
+	if errors.As(err, &e) {
+		text += fmt.Sprintf("%s %v\n", e.Message, e.Fields)
+	}
+	// Not errors.As, which would look further down: the chain is walked here.
+	if joined, ok := any(err).(interface{ Unwrap() []error }); ok {
+		for _, cause := range joined.Unwrap() {
+			text += chain(cause)
+		}
+	}
+	return text + chain(errors.Unwrap(err))
+}
+
+// Errors are logged: no fault of Keycloak, its answers or the network may bring a
+// person, a secret, a token or the address of a person's resource into one. Nor does
+// anything go to the standard error beside the log.
+func TestErrors_NameNobodyAndNoSecret(t *testing.T) {
+	stderr := captureStderr(t)
+	private := []string{
+		stubSecret, "a%2541", "Temp0rary", "token-", "Bearer", "present", "anna", "@", "bank.example", "http://", "/admin/", "username=",
+	}
+	tell := `present anna anna@bank.example <present@bank.example> "Temp0rary-Passw0rd"`
+	type fault struct {
+		name string
+		with http.HandlerFunc
+	}
+	logIn := operation{"log in", "POST token", func(t *testing.T, p *keycloak.Provider, _ domain.UserID) error { return p.Check(t.Context()) }}
+	cases := []fault{
+		{"closed", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		{"cut off", cutOff},
+		{"hang", hang},
+		{"page", saying(200, "text/html", tell)},
+		{"text", saying(500, "text/plain", tell)},
+		{"broken JSON", saying(200, "application/json", `[{"id":`+tell)},
+		{"broken refusal", saying(500, "application/json", tell)},
+		{"another refusal", saying(400, "application/json", `{"error":{"user":"present"}}`)},
+		{"redirect", redirect(302)},
+		{"Location", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/users?username=present", http.StatusMovedPermanently)
+		}},
+		{"addresses", saying(500, "application/json", `{"errorMessage":"Failed to send execute actions email: 550 <present@bank.example>: no mailbox; anna@bank.example, too"}`)},
+		{"violation", saying(400, "application/json", `{"field":"email","errorMessage":"anna@bank.example is not of the bank","params":["anna@bank.example"]}`)},
+		{"401", saying(401, "application/json", `{"error":"HTTP 401 Unauthorized"}`)},
+		{"404", saying(404, "application/json", `{"error":"User not found"}`)},
+	}
+	t.Run("faults", func(t *testing.T) { // ends when all its parallel tests have ended
+		for _, c := range cases {
+			for _, op := range append(operations(), logIn) {
+				t.Run(c.name+" to "+op.name, func(t *testing.T) {
+					t.Parallel()
+					s := newStub(t)
+					id := s.plant(present())
+					p := s.provider(t, impatientIf(c.name == "hang"))
+					s.answers(op.route, always, c.with)
+					says := chain(op.run(t, p, domain.UserID(id)))
+					assert.NotEmpty(t, says)
+					for _, text := range private {
+						assert.NotContains(t, says, text)
+					}
+				})
+			}
+		}
+	})
+	assert.Empty(t, stderr(), "something was written beside the log")
+}
+
+// captureStderr sends the standard error to a file until its text is asked for.
+func captureStderr(t *testing.T) (text func() string) {
+	t.Helper()
+	file, err := os.CreateTemp(t.TempDir(), "stderr")
+	require.NoError(t, err)
+	real := os.Stderr
+	os.Stderr = file
+	t.Cleanup(func() { os.Stderr = real; _ = file.Close() })
+	return func() string {
+		os.Stderr = real
+		_, err := file.Seek(0, io.SeekStart)
+		require.NoError(t, err)
+		all, err := io.ReadAll(file)
+		require.NoError(t, err)
+		return string(all)
+	}
+}
