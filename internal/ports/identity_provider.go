@@ -14,9 +14,10 @@ import (
 //   - It is safe for concurrent use, and what it returns belongs to the caller.
 //   - It obeys the context. When the context has ended it returns Unavailable and has
 //     either done the whole operation or, as far as anyone can tell, none of it.
-//   - Besides the kinds named below it may return Unavailable (cannot be reached),
-//     Timeout (no answer in time: a write may have happened), BadAnswer (an answer that
-//     is none) and Internal (the provider refuses our own credentials or rights).
+//   - Besides the kinds named below it may return Unavailable (cannot be reached, or the
+//     connection broke), Timeout (no answer in time), BadAnswer (an answer that is none)
+//     and Internal (the provider refuses our own credentials or rights). The first two
+//     may come after a write has happened.
 //   - A method that takes a UserID returns NotFound when there is no such user.
 //   - No error carries a secret, a username or an e-mail address in its Err.
 //
