@@ -24,5 +24,9 @@
 //     [PasswordPolicy] and [GeneratePassword].
 //   - A secret is text that must never be printed. See [Secret].
 //   - The actor is the administrator whose request it is; the target is the user
-//     acted upon.
+//     acted upon. See [Actor].
+//   - The guard says which targets are protected and which privileged roles a sync may
+//     grant. See [Guard] and [Rights].
+//   - An attempt is one actor's try to do one action; each leaves one event in the
+//     audit log. See [AuditEvent].
 package domain

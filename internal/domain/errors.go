@@ -36,6 +36,18 @@ const (
 	UnsatisfiablePolicy Kind = "unsatisfiable_password_policy"
 	// EmailDeliveryFailed: the provider could not send the mail.
 	EmailDeliveryFailed Kind = "email_delivery_failed"
+	// Unauthenticated: the caller has shown no valid access token.
+	Unauthenticated Kind = "unauthenticated"
+	// Forbidden: the caller may not do that.
+	Forbidden Kind = "forbidden"
+	// ProtectedUser: nobody may do that to this user.
+	ProtectedUser Kind = "protected_user"
+	// PrivilegeEscalation: more rights would be granted than the role map says.
+	PrivilegeEscalation Kind = "privilege_escalation"
+	// RateLimited: the caller has asked too often.
+	RateLimited Kind = "rate_limited"
+	// AuditUnavailable: the attempt cannot be put on record.
+	AuditUnavailable Kind = "audit_unavailable"
 	// Partial: a user was left incomplete and could not be removed again.
 	Partial Kind = "partial"
 	// BadAnswer: the provider answered something that is no valid answer.

@@ -13,6 +13,8 @@ type Group string
 type Assignment struct {
 	Role  RealmRole
 	Group Group // empty: no group
+	// Privileged are the privileged roles that may come with the two, see [Guard].
+	Privileged []RealmRole
 }
 
 // RoleRule assigns a realm role and a group to one Fineract role.
@@ -64,15 +66,16 @@ func (m RoleMap) Assignments() []Assignment {
 // Only administrators are in head-office: that group carries the realm role admin, so
 // whoever is put into it becomes an administrator. An unknown role is plain staff.
 func DefaultRoleMap() RoleMap {
+	administration := []RealmRole{"admin", "Super User", "Super user"}
 	return NewRoleMap([]RoleRule{
-		{"Admin", Assignment{"admin", "head-office"}},
-		{"System Administrator", Assignment{"admin", "head-office"}},
-		{"Super User", Assignment{"Super User", "head-office"}},
-		{"Super user", Assignment{"Super User", "head-office"}},
-		{"Loan Officer", Assignment{"loan-officer", "loan-officers"}},
-		{"Account Manager", Assignment{"account-manager", "account-managers"}},
-		{"Cashier", Assignment{"teller", "tellers"}},
-		{"Branch Manager", Assignment{"branch-manager", "branch-managers"}},
+		{"Admin", Assignment{"admin", "head-office", administration}},
+		{"System Administrator", Assignment{"admin", "head-office", administration}},
+		{"Super User", Assignment{"Super User", "head-office", administration}},
+		{"Super user", Assignment{"Super User", "head-office", administration}},
+		{"Loan Officer", Assignment{Role: "loan-officer", Group: "loan-officers"}},
+		{"Account Manager", Assignment{Role: "account-manager", Group: "account-managers"}},
+		{"Cashier", Assignment{Role: "teller", Group: "tellers"}},
+		{"Branch Manager", Assignment{Role: "branch-manager", Group: "branch-managers"}},
 		{"Accountant", Assignment{Role: "accountant"}},
 		{"Supervisor Accountant", Assignment{Role: "Supervisor Accountant"}},
 		{"Manager", Assignment{Role: "Manager"}},

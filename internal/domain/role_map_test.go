@@ -11,11 +11,12 @@ import (
 // The whole default mapping, in full: a change of it is a change of rights.
 func TestDefaultRoleMap(t *testing.T) {
 	roles := domain.DefaultRoleMap()
+	keys := []domain.RealmRole{"admin", "Super User", "Super user"}
 	for fineract, want := range map[string]domain.Assignment{
-		"Admin":                 {Role: "admin", Group: "head-office"},
-		"System Administrator":  {Role: "admin", Group: "head-office"},
-		"Super User":            {Role: "Super User", Group: "head-office"},
-		"Super user":            {Role: "Super User", Group: "head-office"},
+		"Admin":                 {Role: "admin", Group: "head-office", Privileged: keys},
+		"System Administrator":  {Role: "admin", Group: "head-office", Privileged: keys},
+		"Super User":            {Role: "Super User", Group: "head-office", Privileged: keys},
+		"Super user":            {Role: "Super User", Group: "head-office", Privileged: keys},
 		"Loan Officer":          {Role: "loan-officer", Group: "loan-officers"},
 		"Account Manager":       {Role: "account-manager", Group: "account-managers"},
 		"Cashier":               {Role: "teller", Group: "tellers"},
@@ -29,8 +30,8 @@ func TestDefaultRoleMap(t *testing.T) {
 
 		"  Cashier\t":        {Role: "teller", Group: "tellers"},
 		"cASHIER":            {Role: "teller", Group: "tellers"},
-		"SUPER USER":         {Role: "Super User", Group: "head-office"},
-		"admin":              {Role: "admin", Group: "head-office"},
+		"SUPER USER":         {Role: "Super User", Group: "head-office", Privileged: keys},
+		"admin":              {Role: "admin", Group: "head-office", Privileged: keys},
 		"Administrator":      {Role: "staff"},
 		"Admin Cashier":      {Role: "staff"},
 		"Head of Tea":        {Role: "staff"},
@@ -41,6 +42,23 @@ func TestDefaultRoleMap(t *testing.T) {
 		"Branch Manager\x00": {Role: "staff"},
 	} {
 		assert.Equal(t, want, roles.Assign(fineract), "%q", fineract)
+	}
+	assert.Len(t, roles.Assignments(), 15, "a rule that this table does not know")
+}
+
+// Whoever may hold a privileged role is an administrator, and nobody else is.
+func TestDefaultRoleMap_OnlyAdministratorsMayHoldPrivilegedRoles(t *testing.T) {
+	guard := domain.DefaultGuard()
+	for _, assignment := range domain.DefaultRoleMap().Assignments() {
+		withGroup := domain.Rights{Roles: []string{string(assignment.Role), "admin", "Super User"}}
+		err := guard.CheckGrant(assignment, withGroup)
+		if assignment.Group == "head-office" {
+			assert.NoError(t, err, "production's head-office carries both")
+		} else {
+			assert.ErrorIs(t, err, domain.PrivilegeEscalation, assignment.Role)
+		}
+		assert.NoError(t, guard.CheckGrant(assignment, domain.Rights{Roles: []string{string(assignment.Role)}}))
+		assert.ErrorIs(t, guard.CheckGrant(assignment, domain.Rights{Roles: []string{"realm-admin"}}), domain.PrivilegeEscalation, "nobody is mapped to that")
 	}
 }
 

@@ -1,0 +1,56 @@
+package domain
+
+import "time"
+
+// Action is what an actor attempts.
+type Action string
+
+// The actions, one for each use case.
+const (
+	ActionSyncUser            Action = "sync_user"
+	ActionResetPassword       Action = "reset_password"
+	ActionSetStatus           Action = "set_status"
+	ActionForcePasswordChange Action = "force_password_change"
+	ActionGetStatus           Action = "get_status"
+)
+
+// Writes reports whether the action may change something.
+func (a Action) Writes() bool { return a != ActionGetStatus }
+
+// Outcome is what became of an attempt.
+type Outcome string
+
+// The outcomes.
+const (
+	Allowed Outcome = "allowed" // and done
+	Refused Outcome = "refused" // by a rule of ours or of the realm; nothing was changed
+	Failed  Outcome = "failed"  // on the way; something may have been changed
+)
+
+// AuditEvent is one attempt, for the audit log: who did what to whom, and what became
+// of it. Names of persons belong here; passwords, tokens and secrets never do.
+type AuditEvent struct {
+	Time   time.Time
+	Action Action
+	Actor  Actor
+	// ClientAddress is where the request came from; behind a gateway, the gateway.
+	ClientAddress string
+	// ForwardedFor is where the request says that it came from. Anybody can claim that.
+	ForwardedFor string
+	RequestID    string
+	TraceID      string // empty: the request belongs to no trace
+	// TargetUsername is empty when the request was refused before it was read.
+	TargetUsername string
+	TargetID       UserID // empty: not known
+	Outcome        Outcome
+	// Reason is why the attempt was refused or failed; empty when it was allowed.
+	Reason Kind
+	// NotEnforced is why the caller would have been refused, had callers been checked
+	// in earnest; empty: would not.
+	NotEnforced Kind
+	// FineractRole and Assignment are the mapping used; empty where none was.
+	FineractRole string
+	Assignment   Assignment
+	// Before and After hold the fields that the attempt changes, or would have changed.
+	Before, After map[string]any
+}

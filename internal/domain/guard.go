@@ -1,0 +1,92 @@
+package domain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// serviceAccountPrefix begins the usernames of accounts that belong to programs.
+const serviceAccountPrefix = "service-account-"
+
+// Rights are all that comes with an assignment in the end: what the role contains and
+// what the group carries, with its parents.
+type Rights struct {
+	// Roles are the names of roles, the assigned one included; roles that belong to a
+	// single application too.
+	Roles []string
+	// Administration are the names of rights to administer the identity provider itself.
+	Administration []string
+	// Unseen are roles that contain others which the provider does not show: each may
+	// hide anything.
+	Unseen []string
+}
+
+// Guard says which accounts must not be changed and which rights must not be given
+// away. Names of users and of privileged roles count without regard to letter case,
+// since a refusal too many is the smaller harm.
+type Guard struct {
+	// ProtectedUsers are usernames that are never a target, beside all service accounts.
+	ProtectedUsers []string
+	// ProtectedGroups protect their members and those of the groups below them.
+	ProtectedGroups []Group
+	// ProtectedRoles protect whoever holds one of them in the end.
+	ProtectedRoles []RealmRole
+	// PrivilegedRoles are given only where the role map names them. The rights to
+	// administer the identity provider always count as privileged.
+	PrivilegedRoles []RealmRole
+}
+
+// DefaultGuard returns the guard of a realm without names of its own.
+func DefaultGuard() Guard {
+	return Guard{
+		ProtectedRoles:  []RealmRole{"realm-admin"},
+		PrivilegedRoles: []RealmRole{"admin", "Super User", "realm-admin"},
+	}
+}
+
+// CheckName returns ProtectedUser when nobody may touch the user with this name.
+func (g Guard) CheckName(username string) error {
+	name := []rune(username)
+	isServiceAccount := len(name) >= len(serviceAccountPrefix) && strings.EqualFold(string(name[:len(serviceAccountPrefix)]), serviceAccountPrefix)
+	isProtected := slices.ContainsFunc(g.ProtectedUsers, func(protected string) bool { return strings.EqualFold(protected, username) })
+	if isServiceAccount || isProtected {
+		return &Error{Kind: ProtectedUser}
+	}
+	return nil
+}
+
+// CheckGroups returns ProtectedUser when one of the user's groups, or a parent of one,
+// is protected.
+func (g Guard) CheckGroups(groups []Group) error {
+	for _, group := range groups {
+		for _, protected := range g.ProtectedGroups {
+			if group == protected || strings.HasPrefix(string(group), string(protected)+"/") {
+				return &Error{Kind: ProtectedUser, Err: fmt.Errorf("a member of the protected group %s", protected)}
+			}
+		}
+	}
+	return nil
+}
+
+// CheckGrant returns PrivilegeEscalation when the rights that come with the assignment
+// hold a privileged one that the assignment does not name, or cannot all be seen.
+func (g Guard) CheckGrant(assignment Assignment, rights Rights) error {
+	for _, role := range slices.Concat(rights.Administration, rights.Roles, rights.Unseen) {
+		if slices.Contains(assignment.Privileged, RealmRole(role)) {
+			continue
+		}
+		if slices.Contains(rights.Administration, role) || slices.Contains(rights.Unseen, role) || g.privileged(role) {
+			return &Error{
+				Kind:    PrivilegeEscalation,
+				Message: fmt.Sprintf("Nothing was created: it would grant the role '%s' beyond the mapping.", role),
+				Err:     fmt.Errorf("the role %s, which the role map does not name, comes with role %q and group %q", role, assignment.Role, assignment.Group),
+			}
+		}
+	}
+	return nil
+}
+
+func (g Guard) privileged(role string) bool {
+	return slices.ContainsFunc(g.PrivilegedRoles, func(p RealmRole) bool { return strings.EqualFold(string(p), role) })
+}

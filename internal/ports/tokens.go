@@ -1,0 +1,24 @@
+package ports
+
+import (
+	"context"
+
+	"user-sync-service/internal/domain"
+)
+
+// TokenVerifier tells whose access token a caller has shown, without asking anybody
+// once it knows the identity provider's keys. It is safe for concurrent use.
+type TokenVerifier interface {
+	// Verify returns the actor. For anything but a valid access token, the empty text
+	// too, it returns Unauthenticated. While the keys are not known, or a key that it has not
+	// seen yet cannot be asked for, it returns Unavailable, Timeout or BadAnswer.
+	Verify(ctx context.Context, token string) (domain.Actor, error)
+}
+
+// TokenIntrospector asks the identity provider about a token, since a signature stays
+// good when its owner has been switched off (RFC 7662). It is safe for concurrent use.
+type TokenIntrospector interface {
+	// TokenActive reports whether the provider still honours the token. It returns
+	// Unavailable, Timeout, BadAnswer and Internal as IdentityProvider does.
+	TokenActive(ctx context.Context, token string) (bool, error)
+}
