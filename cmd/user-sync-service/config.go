@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"os"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/joho/godotenv"
 	"github.com/kelseyhightower/envconfig"
 
+	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
 )
 
@@ -30,6 +32,41 @@ type Config struct {
 	KeycloakClientSecret domain.Secret `envconfig:"KEYCLOAK_CLIENT_SECRET"`
 	// KeycloakTimeout bounds each single call to Keycloak. Keep it below ShutdownTimeout.
 	KeycloakTimeout duration `envconfig:"KEYCLOAK_TIMEOUT" default:"5s"`
+	// AuthMode says what happens to callers without a token or a right: "enforce"
+	// refuses them, "report" only tells, "off" does not look.
+	AuthMode app.Mode `envconfig:"AUTH_MODE" default:"enforce"`
+	// AuthIssuers are the issuers whose tokens count. Empty: the one that the realm's
+	// discovery document names, which depends on the address it is asked by.
+	AuthIssuers list `envconfig:"AUTH_ISSUERS"`
+	// AuthClients are the clients one of which must have asked for a token, or be in its
+	// audience. Empty: any.
+	AuthClients list `envconfig:"AUTH_CLIENTS"`
+	// AuthWriteRoles are the roles one of which it takes to change anything: realm roles,
+	// and client roles as "client:role".
+	AuthWriteRoles list `envconfig:"AUTH_WRITE_ROLES" default:"admin"`
+	// AuthReadRoles are the same for reading; empty means AuthWriteRoles. Name the write
+	// roles too, if those may read.
+	AuthReadRoles list `envconfig:"AUTH_READ_ROLES"`
+	// AuthIntrospection says when the realm is asked whether a token is still active:
+	// "writes" or "off". Off, a disabled administrator can write until the token expires.
+	AuthIntrospection string `envconfig:"AUTH_INTROSPECTION" default:"writes"`
+	// TrustedOrigins are the web app's own origins, such as https://admin.bank.example,
+	// where a gateway does not pass its Host on as it was.
+	TrustedOrigins list `envconfig:"TRUSTED_ORIGINS"`
+	// RateLimitWrites is how many changes an actor may attempt in a minute; 0: any.
+	RateLimitWrites int `envconfig:"RATE_LIMIT_WRITES" default:"120"`
+	// ResetCooldown is the time between two reset mails to one user; 0: none.
+	ResetCooldown duration `envconfig:"RESET_COOLDOWN" default:"60s"`
+	// ProtectedUsers, ProtectedGroups (paths) and ProtectedRoles (realm roles) say who is
+	// never a target. Groups cost a call to Keycloak for each write.
+	ProtectedUsers  list `envconfig:"PROTECTED_USERS"`
+	ProtectedGroups list `envconfig:"PROTECTED_GROUPS"`
+	ProtectedRoles  list `envconfig:"PROTECTED_ROLES" default:"realm-admin"`
+	// PrivilegedRoles are granted only where the role map names them.
+	PrivilegedRoles list `envconfig:"PRIVILEGED_ROLES" default:"admin,Super User,realm-admin"`
+	// AuditLog is "stdout" or the path of a file. While it cannot be written, nothing is
+	// changed.
+	AuditLog string `envconfig:"AUDIT_LOG" default:"stdout"`
 	// ListenHost is the address to listen on; empty means all.
 	ListenHost string `envconfig:"LISTEN_HOST"`
 	// Port is the TCP port to listen on; 0 picks a free one.
@@ -105,6 +142,7 @@ func (c Config) Validate() []string {
 			faults = append(faults, "KEYCLOAK_URL: must be an http or https URL without user, query and fragment")
 		}
 	}
+	faults = append(faults, c.validateAccess()...)
 	if c.KeycloakTimeout <= 0 {
 		faults = append(faults, "KEYCLOAK_TIMEOUT: must be above zero")
 	}
@@ -112,6 +150,76 @@ func (c Config) Validate() []string {
 		faults = append(faults, "SHUTDOWN_TIMEOUT: must be above KEYCLOAK_TIMEOUT, or a shutdown would cut off calls under way")
 	}
 	return faults
+}
+
+// validateAccess is Validate for who may do what.
+func (c Config) validateAccess() []string {
+	var faults []string
+	switch c.AuthMode {
+	case app.Enforce, app.Report, app.Off:
+	default:
+		faults = append(faults, "AUTH_MODE: must be enforce, report or off")
+	}
+	if c.AuthIntrospection != introspectWrites && c.AuthIntrospection != introspectOff {
+		faults = append(faults, "AUTH_INTROSPECTION: must be writes or off")
+	}
+	if len(c.AuthWriteRoles) == 0 {
+		faults = append(faults, "AUTH_WRITE_ROLES: must name a role, or nobody could change anything")
+	}
+	if _, err := c.crossOrigin(); err != nil {
+		faults = append(faults, "TRUSTED_ORIGINS: must be origins such as https://admin.bank.example, without a path")
+	}
+	if c.RateLimitWrites < 0 {
+		faults = append(faults, "RATE_LIMIT_WRITES: must not be below zero")
+	}
+	if c.ResetCooldown < 0 {
+		faults = append(faults, "RESET_COOLDOWN: must not be below zero")
+	}
+	if strings.TrimSpace(c.AuditLog) == "" {
+		faults = append(faults, "AUDIT_LOG: must be stdout or the path of a file")
+	}
+	return faults
+}
+
+// The values of AUTH_INTROSPECTION.
+const (
+	introspectWrites = "writes"
+	introspectOff    = "off"
+)
+
+// access is who may use the service.
+func (c Config) access() app.Access {
+	access := app.Access{Mode: c.AuthMode, WriteRoles: c.AuthWriteRoles, ReadRoles: c.AuthReadRoles}
+	if len(access.ReadRoles) == 0 {
+		access.ReadRoles = access.WriteRoles
+	}
+	return access
+}
+
+// guard is who is never a target and what is not given away.
+func (c Config) guard() domain.Guard {
+	guard := domain.Guard{ProtectedUsers: c.ProtectedUsers}
+	for _, group := range c.ProtectedGroups {
+		guard.ProtectedGroups = append(guard.ProtectedGroups, domain.Group(strings.Trim(group, "/")))
+	}
+	for _, role := range c.ProtectedRoles {
+		guard.ProtectedRoles = append(guard.ProtectedRoles, domain.RealmRole(role))
+	}
+	for _, role := range c.PrivilegedRoles {
+		guard.PrivilegedRoles = append(guard.PrivilegedRoles, domain.RealmRole(role))
+	}
+	return guard
+}
+
+// crossOrigin recognises what browsers send on behalf of other sites.
+func (c Config) crossOrigin() (*http.CrossOriginProtection, error) {
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range c.TrustedOrigins {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			return nil, err
+		}
+	}
+	return protection, nil
 }
 
 // ineffectiveVariables returns the variables that are set, were read by the Python
@@ -164,6 +272,20 @@ func (d *duration) Decode(text string) error {
 		return errors.New("must be a time span such as 10s")
 	}
 	*d = duration(span)
+	return nil
+}
+
+// list is texts separated by commas. Blanks around them and empty ones do not count.
+type list []string
+
+// Decode implements envconfig.Decoder.
+func (l *list) Decode(text string) error {
+	*l = nil
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			*l = append(*l, item)
+		}
+	}
 	return nil
 }
 

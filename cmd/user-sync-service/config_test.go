@@ -18,7 +18,10 @@ func setEnvironment(t *testing.T, variables map[string]string) {
 	t.Helper()
 	for _, variable := range os.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
-		for _, prefix := range []string{"KEYCLOAK_", "GUNICORN_", "PORT", "LISTEN_HOST", "LOG_LEVEL", "SHUTDOWN_TIMEOUT"} {
+		for _, prefix := range []string{
+			"KEYCLOAK_", "GUNICORN_", "PORT", "LISTEN_HOST", "LOG_LEVEL", "SHUTDOWN_TIMEOUT",
+			"AUTH_", "TRUSTED_ORIGINS", "RATE_LIMIT_WRITES", "RESET_COOLDOWN", "PROTECTED_", "PRIVILEGED_ROLES", "AUDIT_LOG",
+		} {
 			if strings.HasPrefix(name, prefix) {
 				t.Setenv(name, value) // so that it comes back after the test
 				require.NoError(t, os.Unsetenv(name))
@@ -26,7 +29,9 @@ func setEnvironment(t *testing.T, variables map[string]string) {
 		}
 	}
 	// Load sets and unsets these itself; t.Setenv restores them.
-	for _, name := range []string{"LOG_LEVEL", "SHUTDOWN_TIMEOUT", "PORT", "KEYCLOAK_TIMEOUT", "KEYCLOAK_REALM", "KEYCLOAK_URL"} {
+	for _, name := range []string{
+		"LOG_LEVEL", "SHUTDOWN_TIMEOUT", "PORT", "KEYCLOAK_TIMEOUT", "KEYCLOAK_REALM", "KEYCLOAK_URL", "RATE_LIMIT_WRITES", "RESET_COOLDOWN",
+	} {
 		if _, given := variables[name]; !given {
 			t.Setenv(name, "")
 			require.NoError(t, os.Unsetenv(name))
@@ -98,6 +103,14 @@ func TestLoad_SaysWhatIsWrong(t *testing.T) {
 		{"KEYCLOAK_URL", "http://kc?x=1"}, {"KEYCLOAK_REALM", " "}, {"KEYCLOAK_CLIENT_ID", ""}, {"KEYCLOAK_CLIENT_SECRET", ""},
 		{"PORT", "65536"}, {"PORT", "-1"}, {"PORT", "x"}, {"KEYCLOAK_TIMEOUT", "soon"}, {"KEYCLOAK_TIMEOUT", "0s"}, {"LOG_LEVEL", "loud"},
 		{"SHUTDOWN_TIMEOUT", "5s"}, {"SHUTDOWN_TIMEOUT", "?"},
+		{"AUTH_MODE", ""}, {"AUTH_MODE", "on"}, {"AUTH_MODE", "Enforce"}, {"AUTH_MODE", "enforce "},
+		{"AUTH_INTROSPECTION", ""}, {"AUTH_INTROSPECTION", "true"}, {"AUTH_INTROSPECTION", "reads"}, {"AUTH_INTROSPECTION", "Writes"},
+		{"AUTH_WRITE_ROLES", ""}, {"AUTH_WRITE_ROLES", " , ,"},
+		{"TRUSTED_ORIGINS", "admin.bank.example"}, {"TRUSTED_ORIGINS", "https://admin.bank.example/"}, {"TRUSTED_ORIGINS", "https://admin.bank.example/app"},
+		{"TRUSTED_ORIGINS", "*"}, {"TRUSTED_ORIGINS", "https://"}, {"TRUSTED_ORIGINS", "https://admin.bank.example https://other.bank.example"},
+		{"RATE_LIMIT_WRITES", "-1"}, {"RATE_LIMIT_WRITES", "many"}, {"RATE_LIMIT_WRITES", ""}, {"RATE_LIMIT_WRITES", "1.5"},
+		{"RESET_COOLDOWN", "-1s"}, {"RESET_COOLDOWN", "-60"}, {"RESET_COOLDOWN", "soon"},
+		{"AUDIT_LOG", ""}, {"AUDIT_LOG", " "},
 	} {
 		t.Run(c.name+"="+c.value, func(t *testing.T) {
 			setEnvironment(t, sound(map[string]string{c.name: c.value}))
@@ -112,11 +125,14 @@ func TestLoad_SaysWhatIsWrong(t *testing.T) {
 }
 
 func TestLoad_ListsAllFaultsAtOnce(t *testing.T) {
-	setEnvironment(t, map[string]string{"PORT": "x", "LOG_LEVEL": "y", "KEYCLOAK_TIMEOUT": "z"})
+	setEnvironment(t, map[string]string{
+		"PORT": "x", "LOG_LEVEL": "y", "KEYCLOAK_TIMEOUT": "z", "RATE_LIMIT_WRITES": "r",
+		"AUTH_MODE": "a", "AUTH_INTROSPECTION": "i", "AUTH_WRITE_ROLES": ",", "TRUSTED_ORIGINS": "o", "RESET_COOLDOWN": "-1", "AUDIT_LOG": "",
+	})
 	_, err := Load()
 	var faults *configError
 	require.ErrorAs(t, err, &faults)
-	assert.Len(t, faults.faults, 7)
+	assert.Len(t, faults.faults, 14)
 }
 
 // The file is for local work; what is really set wins.

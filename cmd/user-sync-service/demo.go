@@ -6,9 +6,13 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
+	"user-sync-service/internal/adapters/auditlog"
+	"user-sync-service/internal/adapters/httpapi"
 	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
 )
 
@@ -19,6 +23,9 @@ type demoOptions struct {
 
 // demoShutdownTimeout is enough for requests that never leave the process.
 const demoShutdownTimeout = 5 * time.Second
+
+// demoResetCooldown lets one try a second mail soon.
+const demoResetCooldown = 10 * time.Second
 
 // demo serves made-up users, to be tried out without a Keycloak. It listens on
 // 127.0.0.1 only.
@@ -34,13 +41,26 @@ func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) er
 	printGuide(stdout, listener.Addr())
 	// The log goes elsewhere, so that the lines to copy stay readable.
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	return serve(ctx, log, listener, provider, "demo", 0, demoShutdownTimeout)
+	return server{
+		log:             log,
+		provider:        provider,
+		realm:           "demo",
+		guard:           domain.DefaultGuard(),
+		access:          app.Access{Mode: app.Off}, // on 127.0.0.1, over made-up users
+		audit:           auditlog.New(stderr),
+		limits:          httpapi.Limits{ResetCooldown: demoResetCooldown},
+		crossOrigin:     http.NewCrossOriginProtection(),
+		shutdownTimeout: demoShutdownTimeout,
+	}.serve(ctx, listener)
 }
 
 // demoProvider is a realm with the roles and groups of the default role map and a few
 // users.
 func demoProvider() (*memory.Provider, error) {
-	realm := memory.Realm{Policy: domain.PasswordPolicy{MinLength: 12, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1, NotUsername: true}}
+	realm := memory.Realm{
+		Carries: map[domain.Group][]domain.RealmRole{"head-office": {"admin", "Super User"}},
+		Policy:  domain.PasswordPolicy{MinLength: 12, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1, NotUsername: true},
+	}
 	for _, assignment := range domain.DefaultRoleMap().Assignments() {
 		realm.Roles = append(realm.Roles, assignment.Role)
 		if assignment.Group != "" {

@@ -21,6 +21,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"user-sync-service/internal/adapters/accesstoken"
+	"user-sync-service/internal/adapters/auditlog"
 	"user-sync-service/internal/adapters/httpapi"
 	"user-sync-service/internal/adapters/keycloak"
 	"user-sync-service/internal/adapters/telemetry"
@@ -56,6 +58,9 @@ type commands struct {
 }
 
 func main() {
+	// When nobody reads standard output any more, changes are refused for want of an
+	// audit log; the program does not die of it.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After the first signal the second one has its default effect: it ends the
 	// program at once.
@@ -118,39 +123,115 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 		ClientID:     config.KeycloakClientID,
 		ClientSecret: config.KeycloakClientSecret,
 		CallTimeout:  time.Duration(config.KeycloakTimeout),
+		Log:          log,
 	})
 	defer provider.Close()
-
+	tokens := accesstoken.New(accesstoken.Config{
+		URL:     config.KeycloakURL,
+		Realm:   config.KeycloakRealm,
+		Issuers: config.AuthIssuers,
+		Clients: config.AuthClients,
+		Timeout: time.Duration(config.KeycloakTimeout),
+	})
+	defer tokens.Close()
+	audit, err := openAuditLog(config.AuditLog, stdout)
+	if err != nil {
+		return err
+	}
+	defer audit.Close()
+	crossOrigin, err := config.crossOrigin()
+	if err != nil {
+		return err // Validate has found it before.
+	}
 	listener, err := listen(ctx, config.ListenHost, config.Port)
 	if err != nil {
 		return err
 	}
-	return serve(ctx, log, listener, provider, config.KeycloakRealm, time.Duration(config.KeycloakTimeout), time.Duration(config.ShutdownTimeout))
+	server := server{
+		log:      log,
+		provider: provider,
+		realm:    config.KeycloakRealm,
+		guard:    config.guard(),
+		access:   config.access(),
+		verifier: tokens,
+		audit:    audit,
+		limits: httpapi.Limits{
+			WritesPerMinute: config.RateLimitWrites,
+			ResetCooldown:   time.Duration(config.ResetCooldown),
+		},
+		crossOrigin:     crossOrigin,
+		callTimeout:     time.Duration(config.KeycloakTimeout),
+		shutdownTimeout: time.Duration(config.ShutdownTimeout),
+	}
+	if config.AuthIntrospection == introspectWrites {
+		server.introspector = provider
+	}
+	return server.serve(ctx, listener)
 }
 
-// serve puts the service together around an identity provider, whose calls take
-// callTimeout at most, and runs it until ctx ends. Then it refuses new connections and gives the requests under way until
-// shutdownTimeout.
-func serve(ctx context.Context, log *slog.Logger, listener net.Listener, provider ports.IdentityProvider, realm string, callTimeout, shutdownTimeout time.Duration) error {
-	health := app.NewHealth(provider, log)
+// openAuditLog opens the audit log that the configuration names.
+func openAuditLog(name string, stdout io.Writer) (*auditlog.Log, error) {
+	if name == "stdout" {
+		return auditlog.New(stdout), nil
+	}
+	return auditlog.Open(name)
+}
+
+// server is what it takes to serve an identity provider over HTTP.
+type server struct {
+	log          *slog.Logger
+	provider     ports.IdentityProvider
+	realm        string
+	guard        domain.Guard
+	access       app.Access
+	verifier     ports.TokenVerifier     // nil: callers are not checked
+	introspector ports.TokenIntrospector // nil: callers are not confirmed before writes
+	audit        ports.AuditLog
+	limits       httpapi.Limits
+	crossOrigin  *http.CrossOriginProtection
+	// callTimeout is how long a call of the provider takes at most.
+	callTimeout time.Duration
+	// shutdownTimeout is how long requests under way may take after the end of serve's
+	// context.
+	shutdownTimeout time.Duration
+}
+
+// serve runs the service until ctx ends. Then it refuses new connections and gives the
+// requests under way until the shutdown timeout.
+func (s server) serve(ctx context.Context, listener net.Listener) error {
+	health := app.NewHealth(s.provider, s.log)
 	metrics := telemetry.NewMetrics()
+	service := app.New(app.Config{
+		Provider:     s.provider,
+		Roles:        domain.DefaultRoleMap(),
+		Guard:        s.guard,
+		Access:       s.access,
+		Verifier:     s.verifier,
+		Introspector: s.introspector,
+		Audit:        s.audit,
+		Random:       rand.Reader,
+		Log:          s.log,
+		Observer:     metrics,
+	})
 	var draining atomic.Bool
 	server := &http.Server{
 		Handler: httpapi.New(httpapi.Config{
-			Service: app.New(provider, domain.DefaultRoleMap(), rand.Reader, log),
-			Health:  health.Err,
-			Ready:   func() bool { return !draining.Load() },
-			Realm:   realm,
-			Log:     log,
-			Metrics: metrics.Handler(),
-			Observe: metrics.ObserveRequest,
+			Service:     service,
+			Limits:      s.limits,
+			CrossOrigin: s.crossOrigin,
+			Health:      health.Err,
+			Ready:       func() bool { return !draining.Load() },
+			Realm:       s.realm,
+			Log:         s.log,
+			Metrics:     metrics.Handler(),
+			Observe:     metrics.ObserveRequest,
 		}),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
-		WriteTimeout:      readTimeout + mostCalls*callTimeout,
+		WriteTimeout:      readTimeout + mostCalls*s.callTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
@@ -158,10 +239,13 @@ func serve(ctx context.Context, log *slog.Logger, listener net.Listener, provide
 	defer running.Wait()
 	defer stopBackground()
 	running.Go(func() { health.Run(background) })
+	if s.access.Mode == app.Off {
+		running.Go(func() { warnOfOpenDoor(background, s.log) })
+	}
 
 	failed := make(chan error, 1)
 	running.Go(func() { failed <- server.Serve(listener) })
-	log.Info("serving", "address", listener.Addr().String(), "realm", realm, "version", version())
+	s.log.Info("serving", "address", listener.Addr().String(), "realm", s.realm, "auth_mode", string(s.access.Mode), "version", version())
 
 	select {
 	case err := <-failed:
@@ -169,15 +253,29 @@ func serve(ctx context.Context, log *slog.Logger, listener net.Listener, provide
 	case <-ctx.Done():
 	}
 	draining.Store(true)
-	log.Info("draining", "timeout", shutdownTimeout)
-	deadline, cancel := context.WithTimeout(background, shutdownTimeout)
+	s.log.Info("draining", "timeout", s.shutdownTimeout)
+	deadline, cancel := context.WithTimeout(background, s.shutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(deadline); err != nil {
 		_ = server.Close() // Shutdown has told what is wrong.
-		return fmt.Errorf("requests were still under way after %s: %w", shutdownTimeout, err)
+		return fmt.Errorf("requests were still under way after %s: %w", s.shutdownTimeout, err)
 	}
-	log.Info("stopped")
+	s.log.Info("stopped")
 	return nil
+}
+
+// warnOfOpenDoor says at once and then every minute that anybody may do anything.
+func warnOfOpenDoor(ctx context.Context, log *slog.Logger) {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		log.WarnContext(ctx, "callers are not checked: whoever reaches this service can create and disable users (AUTH_MODE=off)")
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 func listen(ctx context.Context, host string, port uint16) (net.Listener, error) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -76,5 +77,21 @@ func TestRun_ServeEndsWellWithoutKeycloak(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, status)
 	assert.Contains(t, output, `"names":["GUNICORN_WORKERS"]`)
 	assert.NotContains(t, output, "made-up")
-	assert.NotContains(t, output, "anna")
+	events, log := auditLines(output)
+	require.Len(t, events, 1)
+	assert.Contains(t, events[0], `"anna"`)
+	assert.NotContains(t, log, "anna", "the ordinary log names nobody")
+	assert.NotContains(t, log, "callers are not checked")
+}
+
+// auditLines tells the events of the audit log from the lines of the ordinary one.
+func auditLines(output string) (events []string, log string) {
+	for line := range strings.Lines(output) {
+		if strings.HasPrefix(line, `{"type":"audit"`) {
+			events = append(events, line)
+		} else {
+			log += line
+		}
+	}
+	return events, log
 }

@@ -1,9 +1,13 @@
 package app_test
 
 import (
+	"bytes"
+	"context"
 	"crypto/rand"
 	"log/slog"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/mock/gomock"
@@ -14,6 +18,9 @@ import (
 	"user-sync-service/internal/ports"
 	"user-sync-service/internal/ports/portmock"
 )
+
+// now is the time of every attempt in these tests.
+func now() time.Time { return time.Date(2026, time.March, 1, 9, 30, 0, 0, time.UTC) }
 
 // newMemory returns a provider with the roles and groups of the default role map, but
 // for one role and one group.
@@ -30,13 +37,116 @@ func newMemory() *memory.Provider {
 	return memory.New(realm)
 }
 
-func newService(provider ports.IdentityProvider) *app.Service {
-	return app.New(provider, domain.DefaultRoleMap(), rand.Reader, slog.New(slog.DiscardHandler))
+// bench is a service with everything around it that tests want to look at.
+type bench struct {
+	*app.Service
+	audit    *auditLog
+	observer *observer
+	log      *log
+}
+
+// newBench returns a service that checks no callers, unless change says otherwise.
+func newBench(provider ports.IdentityProvider, change ...func(*app.Config)) *bench {
+	b := &bench{audit: &auditLog{}, observer: &observer{refused: map[refusal]int{}}, log: &log{}}
+	config := app.Config{
+		Provider: provider,
+		Roles:    domain.DefaultRoleMap(),
+		Guard:    domain.DefaultGuard(),
+		Access:   app.Access{Mode: app.Off},
+		Audit:    b.audit,
+		Random:   rand.Reader,
+		Now:      now,
+		Log:      slog.New(slog.NewTextHandler(b.log, nil)),
+		Observer: b.observer,
+	}
+	for _, change := range change {
+		change(&config)
+	}
+	b.Service = app.New(config)
+	return b
+}
+
+// auditLog keeps events in memory, or fails.
+type auditLog struct {
+	mu                    sync.Mutex
+	events                []domain.AuditEvent
+	reserveErr, recordErr error
+}
+
+func (a *auditLog) Reserve(context.Context) error { return a.reserveErr }
+
+func (a *auditLog) Record(ctx context.Context, event domain.AuditEvent) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if ctx.Err() != nil {
+		return &domain.Error{Kind: domain.AuditUnavailable, Err: ctx.Err()}
+	}
+	if a.recordErr == nil {
+		a.events = append(a.events, event)
+	}
+	return a.recordErr
+}
+
+// only returns the one event there is.
+func (a *auditLog) only(t *testing.T) domain.AuditEvent {
+	t.Helper()
+	require.Len(t, a.events, 1)
+	return a.events[0]
+}
+
+// refusal is one call of Refused.
+type refusal struct {
+	reason   domain.Kind
+	enforced bool
+}
+
+// observer counts.
+type observer struct {
+	mu            sync.Mutex
+	refused       map[refusal]int
+	auditFailures int
+}
+
+func (o *observer) Refused(reason domain.Kind, enforced bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.refused[refusal{reason, enforced}]++
+}
+
+func (o *observer) AuditFailed() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.auditFailures++
+}
+
+// log is the ordinary log.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func newMock(t *testing.T) *portmock.MockIdentityProvider {
 	t.Helper()
 	return portmock.NewMockIdentityProvider(gomock.NewController(t))
+}
+
+// finds makes the mock find the user, whom nobody protects.
+func finds(t *testing.T, provider *portmock.MockIdentityProvider, user domain.User) {
+	t.Helper()
+	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(user, nil)
+	provider.EXPECT().Privileges(t.Context(), user.ID, []domain.RealmRole{"realm-admin"}).Return(nil, nil)
 }
 
 func username(t *testing.T, text string) domain.Username {

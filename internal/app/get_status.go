@@ -13,12 +13,14 @@ type Status struct {
 }
 
 // GetStatus returns the state of a user's account. It returns NotFound.
-func (s *Service) GetStatus(ctx context.Context, username domain.Username) (Status, error) {
-	user, err := s.provider.FindUser(ctx, username)
+func (s *Service) GetStatus(ctx context.Context, attempt *Attempt, username domain.Username) (Status, error) {
+	attempt.Event.TargetUsername = username.String()
+	user, err := s.Provider.FindUser(ctx, username)
 	if err != nil {
 		return Status{}, err
 	}
-	memberships, err := s.provider.Memberships(ctx, user.ID)
+	attempt.Event.TargetID = user.ID
+	memberships, err := s.Provider.Memberships(ctx, user.ID)
 	if err != nil {
 		return Status{}, err
 	}

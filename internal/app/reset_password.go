@@ -11,10 +11,14 @@ import (
 const resetLinkLifespan = 24 * time.Hour
 
 // ResetPassword mails the user a link to choose a new password and returns the address
-// the mail went to. It returns NotFound, NoEmail, UserDisabled and EmailDeliveryFailed.
-func (s *Service) ResetPassword(ctx context.Context, username domain.Username) (email string, err error) {
-	user, err := s.provider.FindUser(ctx, username)
+// the mail went to. It returns NotFound, ProtectedUser, NoEmail, UserDisabled and
+// EmailDeliveryFailed. Actors have other means for their own passwords.
+func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username domain.Username) (email string, err error) {
+	user, err := s.target(ctx, attempt, username)
 	if err != nil {
+		return "", err
+	}
+	if err := notSelf(attempt, user); err != nil {
 		return "", err
 	}
 	if user.Email == "" {
@@ -23,7 +27,11 @@ func (s *Service) ResetPassword(ctx context.Context, username domain.Username) (
 	if !user.Enabled {
 		return "", &domain.Error{Kind: domain.UserDisabled}
 	}
-	if err := s.provider.SendPasswordReset(ctx, user.ID, resetLinkLifespan); err != nil {
+	attempt.Event.After = map[string]any{"mail_sent_to": user.Email}
+	if err := s.reserve(ctx); err != nil {
+		return "", err
+	}
+	if err := s.Provider.SendPasswordReset(ctx, user.ID, resetLinkLifespan); err != nil {
 		return "", err
 	}
 	return user.Email, nil

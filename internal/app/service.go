@@ -1,15 +1,53 @@
 // Package app holds the use cases, one file each: what the service can do, in domain
-// words, without knowing who asks or which identity provider answers. Its methods
-// return domain errors; adapters on the incoming side call it.
+// words, without knowing which identity provider answers. Its methods return domain
+// errors; adapters on the incoming side call it.
+//
+// Each request of a caller is an [Attempt]: Admit finds out who asks, a use case does
+// the work, and Finish puts on record what became of it.
 package app
 
 import (
+	"context"
 	"io"
 	"log/slog"
+	"time"
 
 	"user-sync-service/internal/domain"
 	"user-sync-service/internal/ports"
 )
+
+// Config is what New needs. All members are required unless they say otherwise.
+type Config struct {
+	Provider ports.IdentityProvider
+	Roles    domain.RoleMap
+	Guard    domain.Guard
+	Access   Access
+	// Verifier tells who asks. It may be nil when callers are not checked.
+	Verifier ports.TokenVerifier
+	// Introspector confirms before each write that the caller may still act. Nil: the
+	// token's signature is enough.
+	Introspector ports.TokenIntrospector
+	Audit        ports.AuditLog
+	// Random is the source of temporary passwords, crypto/rand.Reader outside tests.
+	Random io.Reader
+	// Now is the clock of the audit log; nil means time.Now.
+	Now func() time.Time
+	// Log receives warnings, never a secret; names of persons only where the audit log
+	// fails.
+	Log *slog.Logger
+	// Observer counts for the operators.
+	Observer Observer
+}
+
+// Observer is told what operators want to count. Its methods must not wait.
+type Observer interface {
+	// Refused is told of each refusal for the sake of safety. When it was not enforced,
+	// the caller got through nonetheless.
+	Refused(reason domain.Kind, enforced bool)
+	// AuditFailed is told of each event that could not be recorded, and of each write
+	// that was refused because its event could not have been.
+	AuditFailed()
+}
 
 // Service is the catalogue of what the program can do:
 //
@@ -21,14 +59,22 @@ import (
 //
 // It keeps no state and is safe for concurrent use.
 type Service struct {
-	provider ports.IdentityProvider
-	roles    domain.RoleMap
-	random   io.Reader
-	log      *slog.Logger
+	Config
 }
 
-// New makes a Service. Random is the source of temporary passwords, crypto/rand.Reader
-// outside tests; log receives warnings, never a secret or a name of a person.
-func New(provider ports.IdentityProvider, roles domain.RoleMap, random io.Reader, log *slog.Logger) *Service {
-	return &Service{provider: provider, roles: roles, random: random, log: log}
+// New makes a Service.
+func New(config Config) *Service {
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	return &Service{Config: config}
+}
+
+// reserve makes sure that the attempt can be put on record, before something is written.
+func (s *Service) reserve(ctx context.Context) error {
+	err := s.Audit.Reserve(ctx)
+	if err != nil {
+		s.Observer.AuditFailed()
+	}
+	return err
 }

@@ -7,24 +7,35 @@ import (
 )
 
 // SetStatus switches the user's account on or off; when off, all sessions of the user
-// are ended too. It returns NotFound, and InvalidField when the realm's rules refuse
-// the user's present data.
+// are ended too. It returns NotFound, ProtectedUser, and InvalidField when the realm's
+// rules refuse the user's present data. Actors cannot switch themselves off.
 //
 // It writes even when the account is in that state already: enabling also lifts a lock
 // after failed sign-ins, and disabling again ends sessions that an earlier attempt
 // may have left.
-func (s *Service) SetStatus(ctx context.Context, username domain.Username, enabled bool) error {
-	user, err := s.provider.FindUser(ctx, username)
+func (s *Service) SetStatus(ctx context.Context, attempt *Attempt, username domain.Username, enabled bool) error {
+	attempt.Event.After = map[string]any{"enabled": enabled}
+	user, err := s.target(ctx, attempt, username)
 	if err != nil {
 		return err
 	}
-	if err := s.provider.SetEnabled(ctx, user.ID, enabled); err != nil {
+	attempt.Event.Before = map[string]any{"enabled": user.Enabled}
+	if !enabled {
+		err = notSelf(attempt, user)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.reserve(ctx); err != nil {
+		return err
+	}
+	if err := s.Provider.SetEnabled(ctx, user.ID, enabled); err != nil {
 		return err
 	}
 	if enabled {
 		return nil
 	}
-	if err := s.provider.EndSessions(ctx, user.ID); err != nil {
+	if err := s.Provider.EndSessions(ctx, user.ID); err != nil {
 		return &domain.Error{
 			Kind:    domain.AsError(err).Kind,
 			Message: "The user is disabled now, but still has open sessions. Please disable again.",

@@ -33,39 +33,84 @@ type SyncUserResult struct {
 // user with this username counts as the employee's only when it has the same e-mail
 // address or none.
 //
-// It returns UsernameConflict for another person's account, EmailConflict when the
-// address belongs to another user, UnknownRole when the realm lacks the mapped role,
-// and what CreateUser of the identity provider returns.
-func (s *Service) SyncUser(ctx context.Context, in SyncUserInput) (SyncUserResult, error) {
+// It returns ProtectedUser for a protected username, PrivilegeEscalation when the realm
+// would grant more than the role map says, UsernameConflict for another person's
+// account, EmailConflict when the address belongs to another user, UnknownRole when the
+// realm lacks the mapped role, and what CreateUser of the identity provider returns.
+func (s *Service) SyncUser(ctx context.Context, attempt *Attempt, in SyncUserInput) (SyncUserResult, error) {
 	user := domain.NewUser{
 		Username:        in.Username,
 		Email:           in.Email,
 		FirstName:       in.FirstName,
 		LastName:        in.LastName,
 		EmailVerified:   true, // the address comes from the bank's own records
-		Assignment:      s.roles.Assign(in.FineractRole),
+		Assignment:      s.Roles.Assign(in.FineractRole),
 		RequiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor},
 	}
-	created, err := s.create(ctx, &user)
-	switch {
-	case errors.Is(err, domain.UsernameConflict), errors.Is(err, domain.EmailConflict):
-		return s.existing(ctx, in, err)
-	case errors.Is(err, domain.UnknownRole):
-		return SyncUserResult{}, &domain.Error{
-			Kind:    domain.UnknownRole,
-			Message: fmt.Sprintf("The role '%s' does not exist in the system.", user.Assignment.Role),
-			Err:     err,
-		}
-	case err != nil:
+	attempt.Event.TargetUsername = in.Username.String()
+	attempt.Event.FineractRole, attempt.Event.Assignment = in.FineractRole, user.Assignment
+	if err := s.Guard.CheckName(in.Username.String()); err != nil {
+		return SyncUserResult{}, err
+	}
+	err := s.whileConfirming(ctx, attempt, func() error { return s.checkGrant(ctx, user.Assignment) })
+	if err == nil {
+		err = s.reserve(ctx)
+	}
+	if err != nil {
 		return SyncUserResult{}, err
 	}
 
+	created, err := s.create(ctx, &user)
+	switch {
+	case errors.Is(err, domain.UsernameConflict), errors.Is(err, domain.EmailConflict):
+		return s.existing(ctx, attempt, in, err)
+	case err != nil:
+		return SyncUserResult{}, namingRole(err, user.Assignment.Role)
+	}
+	attempt.Event.TargetID = created.ID
+	attempt.Event.After = createdFields(user, created)
 	result := SyncUserResult{ID: created.ID, Created: true, Password: user.Password, RequiredActions: user.RequiredActions}
 	if created.MissingGroup != "" {
-		s.log.WarnContext(ctx, "the realm lacks a mapped group, the user was created without it", "group", string(created.MissingGroup))
+		s.Log.WarnContext(ctx, "the realm lacks a mapped group, the user was created without it",
+			"group", string(created.MissingGroup), "request_id", attempt.Event.RequestID)
 		result.Warnings = []string{fmt.Sprintf("The group '%s' does not exist and was left out.", created.MissingGroup)}
 	}
 	return result, nil
+}
+
+// checkGrant makes sure that the assignment grants nothing that the role map does not
+// name.
+func (s *Service) checkGrant(ctx context.Context, assignment domain.Assignment) error {
+	rights, err := s.Provider.RightsOf(ctx, assignment)
+	if err != nil {
+		return namingRole(err, assignment.Role)
+	}
+	return s.Guard.CheckGrant(assignment, rights)
+}
+
+// namingRole gives an UnknownRole the sentence that names the role.
+func namingRole(err error, role domain.RealmRole) error {
+	if !errors.Is(err, domain.UnknownRole) {
+		return err
+	}
+	return &domain.Error{Kind: domain.UnknownRole, Message: fmt.Sprintf("The role '%s' does not exist in the system.", role), Err: err}
+}
+
+// createdFields is what the audit log says of a new user.
+func createdFields(user domain.NewUser, created domain.CreatedUser) map[string]any {
+	fields := map[string]any{
+		"email":            user.Email.String(),
+		"first_name":       user.FirstName,
+		"last_name":        user.LastName,
+		"enabled":          true,
+		"email_verified":   user.EmailVerified,
+		"required_actions": user.RequiredActions,
+		"realm_role":       user.Assignment.Role,
+	}
+	if user.Assignment.Group != "" && created.MissingGroup == "" {
+		fields["group"] = user.Assignment.Group
+	}
+	return fields
 }
 
 // create gives the user a temporary password and creates it. A refused password is
@@ -76,15 +121,15 @@ func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.Crea
 	var err error
 	for range tries {
 		var policy domain.PasswordPolicy
-		policy, err = s.provider.PasswordPolicy(ctx)
+		policy, err = s.Provider.PasswordPolicy(ctx)
 		if err != nil {
 			return domain.CreatedUser{}, err
 		}
-		user.Password, err = domain.GeneratePassword(s.random, policy, user.Username, user.Email)
+		user.Password, err = domain.GeneratePassword(s.Random, policy, user.Username, user.Email)
 		if err != nil {
 			return domain.CreatedUser{}, err
 		}
-		created, err = s.provider.CreateUser(ctx, *user)
+		created, err = s.Provider.CreateUser(ctx, *user)
 		if !errors.Is(err, domain.PasswordRefused) {
 			break
 		}
@@ -95,14 +140,15 @@ func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.Crea
 // existing decides whose account stood in the way. Providers cannot be relied on to say
 // which of two taken names they met first, so the username is looked up; when nobody
 // has it, the conflict is what the provider said.
-func (s *Service) existing(ctx context.Context, in SyncUserInput, conflict error) (SyncUserResult, error) {
-	user, err := s.provider.FindUser(ctx, in.Username)
+func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInput, conflict error) (SyncUserResult, error) {
+	user, err := s.Provider.FindUser(ctx, in.Username)
 	if errors.Is(err, domain.NotFound) {
 		return SyncUserResult{}, conflict
 	}
 	if err != nil {
 		return SyncUserResult{}, err
 	}
+	attempt.Event.TargetID = user.ID
 	if user.Email != "" && !in.Email.Matches(user.Email) {
 		return SyncUserResult{}, &domain.Error{Kind: domain.UsernameConflict, Err: conflict}
 	}

@@ -10,11 +10,12 @@ import (
 
 	"user-sync-service/internal/adapters/memory"
 	"user-sync-service/internal/domain"
+	"user-sync-service/internal/ports/portmock"
 )
 
 func TestSyncUser_CreatesAWholeUser(t *testing.T) {
 	provider := newMemory()
-	result, err := newService(provider).SyncUser(t.Context(), employee(t, "anna", "anna@bank.example", "Cashier"))
+	result, err := syncUser(t, provider, employee(t, "anna", "anna@bank.example", "Cashier"))
 	require.NoError(t, err)
 	assert.True(t, result.Created)
 	assert.Empty(t, result.Warnings)
@@ -35,7 +36,7 @@ func TestSyncUser_CreatesAWholeUser(t *testing.T) {
 
 func TestSyncUser_GivesUnknownRolesStaffAndNoGroup(t *testing.T) {
 	provider := newMemory()
-	result, err := newService(provider).SyncUser(t.Context(), employee(t, "anna", "anna@bank.example", "Head of Tea"))
+	result, err := syncUser(t, provider, employee(t, "anna", "anna@bank.example", "Head of Tea"))
 	require.NoError(t, err)
 	memberships, err := provider.Memberships(t.Context(), result.ID)
 	require.NoError(t, err)
@@ -43,7 +44,7 @@ func TestSyncUser_GivesUnknownRolesStaffAndNoGroup(t *testing.T) {
 }
 
 func TestSyncUser_WarnsOfAMissingGroup(t *testing.T) {
-	result, err := newService(newMemory()).SyncUser(t.Context(), employee(t, "anna", "anna@bank.example", "Branch Manager"))
+	result, err := syncUser(t, newMemory(), employee(t, "anna", "anna@bank.example", "Branch Manager"))
 	require.NoError(t, err)
 	assert.True(t, result.Created)
 	require.Len(t, result.Warnings, 1)
@@ -52,7 +53,7 @@ func TestSyncUser_WarnsOfAMissingGroup(t *testing.T) {
 
 func TestSyncUser_NamesTheMappedRoleThatIsMissing(t *testing.T) {
 	provider := newMemory()
-	_, err := newService(provider).SyncUser(t.Context(), employee(t, "anna", "anna@bank.example", "viewer"))
+	_, err := syncUser(t, provider, employee(t, "anna", "anna@bank.example", "viewer"))
 	require.ErrorIs(t, err, domain.UnknownRole)
 	assert.Equal(t, "The role 'Viewer' does not exist in the system.", domain.AsError(err).Message)
 	assert.Empty(t, provider.Users())
@@ -73,7 +74,7 @@ func TestSyncUser_WhenTheUsernameExists(t *testing.T) {
 			provider := newMemory()
 			id := add(t, provider, domain.User{Username: "anna", Email: c.email})
 			before := provider.Users()
-			result, err := newService(provider).SyncUser(t.Context(), employee(t, "Anna", "anna@bank.example", "Admin"))
+			result, err := syncUser(t, provider, employee(t, "Anna", "anna@bank.example", "Admin"))
 			if c.conflict != nil {
 				require.ErrorIs(t, err, c.conflict)
 			} else {
@@ -90,7 +91,7 @@ func TestSyncUser_WhenTheUsernameExists(t *testing.T) {
 func TestSyncUser_WhenTheEmailBelongsToAnother(t *testing.T) {
 	provider := newMemory()
 	add(t, provider, domain.User{Username: "berta", Email: "anna@bank.example"})
-	_, err := newService(provider).SyncUser(t.Context(), employee(t, "anna", "anna@bank.example", "Cashier"))
+	_, err := syncUser(t, provider, employee(t, "anna", "anna@bank.example", "Cashier"))
 	require.ErrorIs(t, err, domain.EmailConflict)
 	assert.Len(t, provider.Users(), 1)
 }
@@ -100,13 +101,20 @@ func TestSyncUser_EitherConflictMayMeanExists(t *testing.T) {
 	for _, kind := range []domain.Kind{domain.UsernameConflict, domain.EmailConflict} {
 		provider := newMock(t)
 		in := employee(t, "anna", "anna@bank.example", "Cashier")
+		mayGrant(t, provider)
 		provider.EXPECT().PasswordPolicy(t.Context())
 		provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, &domain.Error{Kind: kind})
 		provider.EXPECT().FindUser(t.Context(), in.Username).Return(domain.User{ID: "7", Username: "anna", Email: "anna@bank.example"}, nil)
-		result, err := newService(provider).SyncUser(t.Context(), in)
+		result, err := syncUser(t, provider, in)
 		require.NoError(t, err)
 		assert.Equal(t, domain.UserID("7"), result.ID)
 	}
+}
+
+// mayGrant makes the mock say that the mapped role and group bring nothing with them.
+func mayGrant(t *testing.T, provider *portmock.MockIdentityProvider) {
+	t.Helper()
+	provider.EXPECT().RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "tellers"}).Return(domain.Rights{Roles: []string{"teller"}}, nil)
 }
 
 // A policy may have changed since it was read; one more try settles that, more would
@@ -116,6 +124,7 @@ func TestSyncUser_TriesARefusedPasswordOnceMore(t *testing.T) {
 	refused := &domain.Error{Kind: domain.PasswordRefused}
 
 	provider := newMock(t)
+	mayGrant(t, provider)
 	provider.EXPECT().PasswordPolicy(t.Context()).Return(domain.PasswordPolicy{}, nil)
 	first := provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, refused)
 	provider.EXPECT().PasswordPolicy(t.Context()).Return(domain.PasswordPolicy{MinLength: 30}, nil).After(first)
@@ -124,22 +133,23 @@ func TestSyncUser_TriesARefusedPasswordOnceMore(t *testing.T) {
 		second = user
 		return domain.CreatedUser{ID: "7"}, nil
 	}).After(first)
-	result, err := newService(provider).SyncUser(t.Context(), in)
+	result, err := syncUser(t, provider, in)
 	require.NoError(t, err)
 	assert.Len(t, second.Password.Reveal(), 30)
 	assert.Equal(t, second.Password, result.Password, "the password that was set is the one that is returned")
 
 	provider = newMock(t)
+	mayGrant(t, provider)
 	provider.EXPECT().PasswordPolicy(t.Context()).Times(2)
 	provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, refused).Times(2)
-	_, err = newService(provider).SyncUser(t.Context(), in)
+	_, err = syncUser(t, provider, in)
 	require.ErrorIs(t, err, domain.PasswordRefused)
 }
 
 func TestSyncUser_CreatesNobodyForAPolicyThatCannotBeMet(t *testing.T) {
 	provider := newMemory()
 	provider.SetPolicy(domain.PasswordPolicy{MaxLength: 8})
-	_, err := newService(provider).SyncUser(t.Context(), employee(t, "anna", "anna@bank.example", "Cashier"))
+	_, err := syncUser(t, provider, employee(t, "anna", "anna@bank.example", "Cashier"))
 	require.ErrorIs(t, err, domain.UnsatisfiablePolicy)
 	assert.Empty(t, provider.Users())
 }
@@ -149,20 +159,28 @@ func TestSyncUser_PassesFailuresOn(t *testing.T) {
 	failure := &domain.Error{Kind: domain.Timeout, Err: errors.New("cause")}
 
 	provider := newMock(t)
-	provider.EXPECT().PasswordPolicy(t.Context()).Return(domain.PasswordPolicy{}, failure)
-	_, err := newService(provider).SyncUser(t.Context(), in)
+	provider.EXPECT().RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "tellers"}).Return(domain.Rights{}, failure)
+	_, err := syncUser(t, provider, in)
 	require.ErrorIs(t, err, domain.Timeout)
 
 	provider = newMock(t)
+	mayGrant(t, provider)
+	provider.EXPECT().PasswordPolicy(t.Context()).Return(domain.PasswordPolicy{}, failure)
+	_, err = syncUser(t, provider, in)
+	require.ErrorIs(t, err, domain.Timeout)
+
+	provider = newMock(t)
+	mayGrant(t, provider)
 	provider.EXPECT().PasswordPolicy(t.Context())
 	provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, failure)
-	_, err = newService(provider).SyncUser(t.Context(), in)
+	_, err = syncUser(t, provider, in)
 	require.ErrorIs(t, err, domain.Timeout)
 
 	provider = newMock(t)
+	mayGrant(t, provider)
 	provider.EXPECT().PasswordPolicy(t.Context())
 	provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, &domain.Error{Kind: domain.UsernameConflict})
 	provider.EXPECT().FindUser(t.Context(), in.Username).Return(domain.User{}, failure)
-	_, err = newService(provider).SyncUser(t.Context(), in)
+	_, err = syncUser(t, provider, in)
 	require.ErrorIs(t, err, domain.Timeout)
 }

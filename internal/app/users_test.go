@@ -15,7 +15,7 @@ import (
 func TestResetPassword_MailsTheUser(t *testing.T) {
 	provider := newMemory()
 	add(t, provider, domain.User{Username: "anna", Email: "anna@bank.example", Enabled: true})
-	email, err := newService(provider).ResetPassword(t.Context(), username(t, "ANNA"))
+	email, err := resetPassword(t, provider, "ANNA")
 	require.NoError(t, err)
 	assert.Equal(t, "anna@bank.example", email)
 	assert.Equal(t, []string{"anna@bank.example"}, provider.Mails())
@@ -23,9 +23,9 @@ func TestResetPassword_MailsTheUser(t *testing.T) {
 
 func TestResetPassword_LinkIsValidForADay(t *testing.T) {
 	provider := newMock(t)
-	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7", Email: "anna@bank.example", Enabled: true}, nil)
+	finds(t, provider, domain.User{ID: "7", Email: "anna@bank.example", Enabled: true})
 	provider.EXPECT().SendPasswordReset(t.Context(), domain.UserID("7"), 24*time.Hour)
-	_, err := newService(provider).ResetPassword(t.Context(), username(t, "anna"))
+	_, err := resetPassword(t, provider, "anna")
 	require.NoError(t, err)
 }
 
@@ -33,14 +33,13 @@ func TestResetPassword_Refuses(t *testing.T) {
 	provider := newMemory()
 	add(t, provider, domain.User{Username: "nomail", Enabled: true})
 	add(t, provider, domain.User{Username: "off", Email: "off@bank.example"})
-	service := newService(provider)
 	for name, kind := range map[string]domain.Kind{"nomail": domain.NoEmail, "off": domain.UserDisabled, "nobody": domain.NotFound} {
-		_, err := service.ResetPassword(t.Context(), username(t, name))
+		_, err := resetPassword(t, provider, name)
 		require.ErrorIs(t, err, kind, name)
 	}
 	provider.FailMails(true)
 	add(t, provider, domain.User{Username: "anna", Email: "anna@bank.example", Enabled: true})
-	_, err := service.ResetPassword(t.Context(), username(t, "anna"))
+	_, err := resetPassword(t, provider, "anna")
 	require.ErrorIs(t, err, domain.EmailDeliveryFailed)
 	assert.Empty(t, provider.Mails())
 }
@@ -52,8 +51,8 @@ func TestResetPassword_RefusesByItselfWhatItCanSee(t *testing.T) {
 		domain.NoEmail:      {ID: "7", Enabled: true},
 	} {
 		provider := newMock(t)
-		provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(user, nil)
-		_, err := newService(provider).ResetPassword(t.Context(), username(t, "anna"))
+		finds(t, provider, user)
+		_, err := resetPassword(t, provider, "anna")
 		require.ErrorIs(t, err, kind)
 	}
 }
@@ -64,29 +63,28 @@ func TestSetStatus_DisablingEndsSessions(t *testing.T) {
 	require.NoError(t, err)
 	session, err := provider.SignIn("anna", "secret")
 	require.NoError(t, err)
-	service := newService(provider)
 
-	require.NoError(t, service.SetStatus(t.Context(), username(t, "anna"), false))
+	require.NoError(t, setStatus(t, provider, "anna", false))
 	assert.False(t, provider.Users()[0].Enabled)
-	require.NoError(t, service.SetStatus(t.Context(), username(t, "anna"), true))
+	require.NoError(t, setStatus(t, provider, "anna", true))
 	assert.True(t, provider.Users()[0].Enabled)
 	assert.False(t, provider.SessionActive(session), "enabling does not revive a session")
 }
 
 func TestSetStatus_EnablingWritesAlwaysAndEndsNoSession(t *testing.T) {
 	provider := newMock(t)
-	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7", Enabled: true}, nil)
+	finds(t, provider, domain.User{ID: "7", Enabled: true})
 	provider.EXPECT().SetEnabled(t.Context(), domain.UserID("7"), true)
-	require.NoError(t, newService(provider).SetStatus(t.Context(), username(t, "anna"), true))
+	require.NoError(t, setStatus(t, provider, "anna", true))
 }
 
 // The administrator must learn that the user is switched off but not yet out.
 func TestSetStatus_SaysWhenSessionsAreLeft(t *testing.T) {
 	provider := newMock(t)
-	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7", Enabled: true}, nil)
+	finds(t, provider, domain.User{ID: "7", Enabled: true})
 	provider.EXPECT().SetEnabled(t.Context(), domain.UserID("7"), false)
 	provider.EXPECT().EndSessions(t.Context(), domain.UserID("7")).Return(&domain.Error{Kind: domain.Timeout, Err: errors.New("cause")})
-	err := newService(provider).SetStatus(t.Context(), username(t, "anna"), false)
+	err := setStatus(t, provider, "anna", false)
 	require.ErrorIs(t, err, domain.Timeout)
 	assert.Contains(t, domain.AsError(err).Message, "still has open sessions")
 	assert.LessOrEqual(t, len(domain.AsError(err).Message), 90)
@@ -94,16 +92,16 @@ func TestSetStatus_SaysWhenSessionsAreLeft(t *testing.T) {
 
 func TestSetStatus_StopsAtTheFirstFailure(t *testing.T) {
 	provider := newMock(t)
-	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7"}, nil)
+	finds(t, provider, domain.User{ID: "7"})
 	provider.EXPECT().SetEnabled(t.Context(), domain.UserID("7"), false).Return(&domain.Error{Kind: domain.InvalidField})
-	require.ErrorIs(t, newService(provider).SetStatus(t.Context(), username(t, "anna"), false), domain.InvalidField)
-	require.ErrorIs(t, newService(newMemory()).SetStatus(t.Context(), username(t, "nobody"), false), domain.NotFound)
+	require.ErrorIs(t, setStatus(t, provider, "anna", false), domain.InvalidField)
+	require.ErrorIs(t, setStatus(t, newMemory(), "nobody", false), domain.NotFound)
 }
 
 func TestForcePasswordChange_KeepsOtherActions(t *testing.T) {
 	provider := newMemory()
 	add(t, provider, domain.User{Username: "anna", RequiredActions: []domain.RequiredAction{domain.VerifyEmail, "CONFIGURE_TOTP"}})
-	already, err := newService(provider).ForcePasswordChange(t.Context(), username(t, "anna"))
+	already, err := forcePasswordChange(t, provider, "anna")
 	require.NoError(t, err)
 	assert.False(t, already)
 	assert.ElementsMatch(t, []domain.RequiredAction{domain.VerifyEmail, "CONFIGURE_TOTP", domain.UpdatePassword}, provider.Users()[0].RequiredActions)
@@ -111,9 +109,8 @@ func TestForcePasswordChange_KeepsOtherActions(t *testing.T) {
 
 func TestForcePasswordChange_WritesNothingWhenRequiredAlready(t *testing.T) {
 	provider := newMock(t)
-	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).
-		Return(domain.User{ID: "7", RequiredActions: []domain.RequiredAction{domain.VerifyEmail, domain.UpdatePassword}}, nil)
-	already, err := newService(provider).ForcePasswordChange(t.Context(), username(t, "anna"))
+	finds(t, provider, domain.User{ID: "7", RequiredActions: []domain.RequiredAction{domain.VerifyEmail, domain.UpdatePassword}})
+	already, err := forcePasswordChange(t, provider, "anna")
 	require.NoError(t, err)
 	assert.True(t, already)
 }
@@ -121,20 +118,20 @@ func TestForcePasswordChange_WritesNothingWhenRequiredAlready(t *testing.T) {
 func TestGetStatus_IsWholeOrAnError(t *testing.T) {
 	provider := newMemory()
 	id := add(t, provider, domain.User{Username: "anna", Email: "anna@bank.example", Enabled: true})
-	status, err := newService(provider).GetStatus(t.Context(), username(t, "Anna"))
+	status, err := getStatus(t, provider, "Anna")
 	require.NoError(t, err)
 	assert.Equal(t, app.Status{
 		User:        domain.User{ID: id, Username: "anna", Email: "anna@bank.example", Enabled: true},
 		Memberships: domain.Memberships{Roles: []domain.RealmRole{"teller"}, Groups: []string{"tellers"}},
 	}, status)
 
-	_, err = newService(provider).GetStatus(t.Context(), username(t, "ann"))
+	_, err = getStatus(t, provider, "ann")
 	require.ErrorIs(t, err, domain.NotFound)
 
 	failing := newMock(t)
 	failing.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7"}, nil)
 	failing.EXPECT().Memberships(t.Context(), domain.UserID("7")).Return(domain.Memberships{}, &domain.Error{Kind: domain.BadAnswer})
-	status, err = newService(failing).GetStatus(t.Context(), username(t, "anna"))
+	status, err = getStatus(t, failing, "anna")
 	require.ErrorIs(t, err, domain.BadAnswer)
 	assert.Zero(t, status)
 }

@@ -33,6 +33,20 @@ type IdentityProvider interface {
 	// groups. It returns both or an error, never a list that could not be read as empty.
 	Memberships(ctx context.Context, id domain.UserID) (domain.Memberships, error)
 
+	// Groups returns the user's groups by their paths.
+	Groups(ctx context.Context, id domain.UserID) ([]domain.Group, error)
+
+	// Privileges returns which of the roles the user holds in the end, through groups and
+	// other roles too, and every right of the user to administer the provider itself as far
+	// as the provider shows it; empty means none. Which of the roles exist may have been
+	// read some minutes ago, who holds them is current.
+	Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error)
+
+	// RightsOf returns all that a user gets by the assignment. A group that the realm
+	// lacks carries nothing. It may be some minutes old. It returns UnknownRole when the
+	// realm lacks the role.
+	RightsOf(ctx context.Context, assignment domain.Assignment) (domain.Rights, error)
+
 	// PasswordPolicy returns what the realm asks of passwords. It may be some minutes
 	// old; after CreateUser has returned PasswordRefused it is current.
 	PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, error)

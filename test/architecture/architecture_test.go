@@ -45,8 +45,14 @@ func layers() []layer {
 		{path: "internal/adapters/keycloak", allows: []string{
 			"internal/domain", "internal/ports", "github.com/Nerzal/gocloak/v13", "github.com/go-resty/resty/v2", "golang.org/x/sync/errgroup",
 		}},
-		{path: "internal/adapters/httpapi", allows: []string{"internal/domain", "internal/app", "github.com/go-chi/chi/v5/..."}},
-		{path: "internal/adapters/telemetry", allows: []string{"github.com/prometheus/client_golang/..."}},
+		{path: "internal/adapters/accesstoken", allows: []string{
+			"internal/domain", "internal/ports", "github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4/...",
+		}},
+		{path: "internal/adapters/auditlog", allows: []string{"internal/domain", "internal/ports", "golang.org/x/sys/unix"}},
+		{path: "internal/adapters/httpapi", allows: []string{
+			"internal/domain", "internal/app", "github.com/go-chi/chi/v5/...", "github.com/go-chi/httprate",
+		}},
+		{path: "internal/adapters/telemetry", allows: []string{"internal/domain", "github.com/prometheus/client_golang/..."}},
 		{path: "cmd/...", allows: []string{
 			"internal/...", "github.com/alecthomas/kong", "github.com/kelseyhightower/envconfig", "github.com/joho/godotenv",
 		}},

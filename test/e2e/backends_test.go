@@ -1,20 +1,23 @@
 package e2e
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"user-sync-service/internal/adapters/auditlog"
 	"user-sync-service/internal/adapters/httpapi"
 	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/adapters/telemetry"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
 	"user-sync-service/test/keycloaktest"
@@ -26,6 +29,21 @@ const (
 	absentGroup = "branch-managers"
 )
 
+// protectedName is a username that the service must leave alone.
+const protectedName = "root.keeper"
+
+// caller says whose access token comes with a request.
+type caller string
+
+const (
+	theAdministrator caller = "" // may do everything
+	aTeller          caller = "a teller"
+	nobodyKnown      caller = "nobody known" // without a token
+)
+
+// administratorName is the username of theAdministrator.
+const administratorName = "the.boss"
+
 // account is a user as the identity provider has it, asked behind the service's back.
 type account struct {
 	ID, Username, Email, FirstName, LastName string
@@ -35,7 +53,8 @@ type account struct {
 
 // backend is an identity provider with the service in front of it.
 type backend struct {
-	url string // of the service
+	url    string            // of the service
+	tokens map[caller]string // access tokens
 
 	// addUser puts a user into the realm, with the role teller and the group tellers.
 	addUser func(t *testing.T, user domain.User)
@@ -69,21 +88,44 @@ func memoryBackend(t *testing.T) backend {
 			realm.Groups = append(realm.Groups, assignment.Group)
 		}
 	}
+	realm.Carries = map[domain.Group][]domain.RealmRole{"head-office": {"admin", "Super User"}}
 	provider := memory.New(realm)
+	id, err := provider.AddUser(domain.User{Username: administratorName, Enabled: true}, "", domain.Assignment{Role: "admin"})
+	require.NoError(t, err)
+	tokens := map[caller]string{theAdministrator: rand.Text(), aTeller: rand.Text()}
+
 	log := slog.New(slog.DiscardHandler)
+	metrics := telemetry.NewMetrics()
+	guard := domain.DefaultGuard()
+	guard.ProtectedUsers = []string{protectedName}
 	server := httptest.NewServer(httpapi.New(httpapi.Config{
-		Service: app.New(provider, domain.DefaultRoleMap(), rand.Reader, log),
-		Health:  func() error { return nil },
-		Ready:   func() bool { return true },
-		Realm:   "memory",
-		Log:     log,
-		Metrics: http.NotFoundHandler(),
-		Observe: func(string, string, int, time.Duration) {},
+		Service: app.New(app.Config{
+			Provider: provider,
+			Roles:    domain.DefaultRoleMap(),
+			Guard:    guard,
+			Access:   app.Access{Mode: app.Enforce, WriteRoles: []string{"admin"}, ReadRoles: []string{"admin"}},
+			Verifier: knownTokens{
+				tokens[theAdministrator]: {Subject: string(id), Username: administratorName, Roles: []string{"admin"}},
+				tokens[aTeller]:          {Subject: "7", Username: "some.teller", Roles: []string{"teller"}},
+			},
+			Audit:    auditlog.New(io.Discard),
+			Random:   rand.Reader,
+			Log:      log,
+			Observer: metrics,
+		}),
+		CrossOrigin: http.NewCrossOriginProtection(),
+		Health:      func() error { return nil },
+		Ready:       func() bool { return true },
+		Realm:       "memory",
+		Log:         log,
+		Metrics:     metrics.Handler(),
+		Observe:     metrics.ObserveRequest,
 	}))
 	t.Cleanup(server.Close)
 
 	return backend{
-		url: server.URL,
+		url:    server.URL,
+		tokens: tokens,
 		addUser: func(t *testing.T, user domain.User) {
 			t.Helper()
 			_, err := provider.AddUser(user, "", domain.Assignment{Role: "teller", Group: "tellers"})
@@ -127,6 +169,18 @@ func memoryBackend(t *testing.T) backend {
 	}
 }
 
+// knownTokens are the tokens of the in-memory backend.
+type knownTokens map[string]domain.Actor
+
+// Verify implements ports.TokenVerifier.
+func (k knownTokens) Verify(_ context.Context, token string) (domain.Actor, error) {
+	actor, ok := k[token]
+	if !ok {
+		return domain.Actor{}, &domain.Error{Kind: domain.Unauthenticated}
+	}
+	return actor, nil
+}
+
 // keycloakBackend is the binary on a realm of a real Keycloak.
 func keycloakBackend(t *testing.T) backend {
 	t.Helper()
@@ -134,10 +188,17 @@ func keycloakBackend(t *testing.T) backend {
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "contract", SMTPPort: sink.Port()})
 	require.NoError(t, realm.DeleteRole(t.Context(), absentRole))
 	require.NoError(t, realm.DeleteGroup(t.Context(), absentGroup))
-	p := serveRealm(t, realm, realm.URL)
+	environment := environmentFor(realm, realm.URL)
+	environment["PROTECTED_USERS"] = protectedName
+	p := serveWith(t, realm, environment)
+	administrator, err := realm.NewActor(t.Context(), administratorName, "admin")
+	require.NoError(t, err)
+	teller, err := realm.NewActor(t.Context(), "some.teller", "teller")
+	require.NoError(t, err)
 
 	return backend{
 		url:     p.URL,
+		tokens:  map[caller]string{theAdministrator: administrator.AccessToken, aTeller: teller.AccessToken},
 		addUser: func(t *testing.T, user domain.User) { t.Helper(); addRealmUser(t, realm, user) },
 		account: func(t *testing.T, username string) (account, bool) {
 			t.Helper()

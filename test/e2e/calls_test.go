@@ -1,96 +1,180 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"user-sync-service/test/keycloaktest"
 )
 
+// The calls to Keycloak, as the gateway notes them.
+const (
+	token           = "POST protocol/openid-connect/token"
+	introspect      = "POST protocol/openid-connect/token/introspect"
+	discover        = "GET .well-known/openid-configuration"
+	readKeys        = "GET protocol/openid-connect/certs"
+	find            = "GET users"
+	readPrivileges  = "GET users/{id}/role-mappings/clients/{id}/composite"
+	readRolesInAll  = "GET users/{id}/role-mappings/realm/composite"
+	readRolesDirect = "GET users/{id}/role-mappings/realm"
+	readGroups      = "GET users/{id}/groups"
+	update          = "PUT users/{id}"
+	endSessions     = "POST users/{id}/logout"
+	sendMail        = "PUT users/{id}/execute-actions-email"
+	post            = "POST users"
+	giveRole        = "POST users/{id}/role-mappings/realm"
+)
+
+// counted is a request and the calls that it causes.
+type counted struct {
+	name, method, path, body string
+	status                   int
+	calls                    []string
+}
+
+func (c counted) check(t *testing.T, p *program, g *gateway) {
+	t.Run(c.name, func(t *testing.T) {
+		answer := p.send(t, c.method, c.path, c.body)
+		assert.Equal(t, c.status, answer.status, answer.body)
+		assert.ElementsMatch(t, c.calls, g.requestCalls())
+	})
+}
+
 // Each route makes the fewest calls to Keycloak that its answer can be true with. The
-// Python service made eight per created user.
+// Python service made eight per created user. Looking at the caller and at the target
+// costs a write two calls, a create one, and a read none.
 func TestCalls_PerRoute(t *testing.T) {
 	sink := newSink(t)
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "calls", CheapHash: true, SMTPPort: sink.Port()})
 	g := newGateway(t, realm.URL)
-	p := serveRealm(t, realm, g.URL)
+	p := startOn(t, realm, environmentFor(realm, g.URL))
+	awaitHealth(t, p.URL, http.StatusOK)
 	addRealmUser(t, realm, teller("present"))
+	const body = `{"username":"second","email":"second@bank.example","role":"Cashier"}`
 
-	const (
-		token     = "POST protocol/openid-connect/token"
-		find      = "GET users"
-		update    = "PUT users/{id}"
-		post      = "POST users"
-		giveRole  = "POST users/{id}/role-mappings/realm"
-		readRole  = "GET roles/teller"
-		readGroup = "GET group-by-path/tellers"
-	)
-	assert.Equal(t, []string{token}, g.requestCalls(), "one login, before any request")
-
-	for _, c := range []struct {
-		name, method, path, body string
-		status                   int
-		calls                    []string
-	}{
+	// Before any request: one login, and by what client administrators of the realm are known.
+	assert.ElementsMatch(t, []string{token, find, "GET users/{id}/role-mappings"}, g.requestCalls())
+	for _, c := range []counted{
 		{"health", http.MethodGet, "/health", "", 200, nil},
-		{"create, cold", http.MethodPost, syncPath, `{"username":"first","email":"first@bank.example","role":"Cashier"}`, 201, []string{readRole, readGroup, post, giveRole}},
-		{"create, warm", http.MethodPost, syncPath, `{"username":"second","email":"second@bank.example","role":"Cashier"}`, 201, []string{post, giveRole}},
-		{"exists", http.MethodPost, syncPath, `{"username":"second","email":"second@bank.example","role":"Cashier"}`, 200, []string{post, find}},
-		{"status read", http.MethodGet, "/users/second/keycloak-status", "", 200, []string{find, "GET users/{id}/groups", "GET users/{id}/role-mappings/realm"}},
-		{"enable", http.MethodPut, "/users/second/status", `{"enabled":true}`, 200, []string{find, update}},
-		{"disable", http.MethodPut, "/users/second/status", `{"enabled":false}`, 200, []string{find, update, "POST users/{id}/logout"}},
-		{"force", http.MethodPost, "/users/present/force-password-change", "", 200, []string{find, update}},
-		{"force, required already", http.MethodPost, "/users/present/force-password-change", "", 200, []string{find}},
-		{"reset", http.MethodPost, "/users/present/reset-password", "", 200, []string{find, "PUT users/{id}/execute-actions-email"}},
+		{"the first caller", http.MethodGet, "/users/nobody/keycloak-status", "", 404, []string{discover, readKeys, find}},
+		{"create, cold", http.MethodPost, syncPath, `{"username":"first","email":"first@bank.example","role":"Cashier"}`, 201, []string{
+			introspect, "GET roles/teller", "GET group-by-path/tellers", "GET groups/{id}/role-mappings/realm/composite",
+			"GET groups/{id}/role-mappings/clients/{id}/composite", post, giveRole,
+		}},
+		{"create, warm", http.MethodPost, syncPath, body, 201, []string{introspect, post, giveRole}},
+		{"exists", http.MethodPost, syncPath, body, 200, []string{introspect, post, find}},
+		{"status read", http.MethodGet, "/users/second/keycloak-status", "", 200, []string{find, readGroups, readRolesDirect}},
+		{"enable, cold", http.MethodPut, "/users/second/status", `{"enabled":true}`, 200, []string{introspect, find, "GET roles/realm-admin", readPrivileges, update}},
+		{"enable", http.MethodPut, "/users/second/status", `{"enabled":true}`, 200, []string{introspect, find, readPrivileges, update}},
+		{"disable", http.MethodPut, "/users/second/status", `{"enabled":false}`, 200, []string{introspect, find, readPrivileges, update, endSessions}},
+		{"force", http.MethodPost, "/users/present/force-password-change", "", 200, []string{introspect, find, readPrivileges, update}},
+		{"force, required already", http.MethodPost, "/users/present/force-password-change", "", 200, []string{introspect, find, readPrivileges}},
+		{"reset", http.MethodPost, "/users/present/reset-password", "", 200, []string{introspect, find, readPrivileges, sendMail}},
+		{"write to nobody", http.MethodPut, "/users/nobody/status", `{"enabled":true}`, 404, []string{introspect, find}},
 		{"bad body", http.MethodPost, syncPath, `{}`, 400, nil},
+		{"protected name", http.MethodPut, "/users/service-account-x/status", `{"enabled":true}`, 403, nil},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			answer := send(t, c.method, p.URL+c.path, c.body)
-			assert.Equal(t, c.status, answer.status, answer.body)
-			assert.ElementsMatch(t, c.calls, g.requestCalls())
+		c.check(t, p, g)
+	}
+	p.token = "made.up.token"
+	counted{"a stranger", http.MethodPost, syncPath, body, 401, nil}.check(t, p, g)
+}
+
+// What operators switch on or off costs or saves one call, and not on other routes.
+func TestCalls_OfOptionalChecks(t *testing.T) {
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "options", CheapHash: true})
+	addRealmUser(t, realm, teller("present"))
+	for _, option := range []struct {
+		name, variable, value string
+		write, create         []string
+	}{
+		{"no introspection", "AUTH_INTROSPECTION", "off", []string{find, readPrivileges, update}, []string{post, giveRole}},
+		{"protected groups", "PROTECTED_GROUPS", "head-office", []string{introspect, find, readPrivileges, readGroups, update}, []string{introspect, post, giveRole}},
+		{"a protected role", "PROTECTED_ROLES", "realm-admin,branch-manager", []string{introspect, find, readPrivileges, readRolesInAll, update}, []string{introspect, post, giveRole}},
+	} {
+		t.Run(option.name, func(t *testing.T) {
+			g := newGateway(t, realm.URL)
+			environment := environmentFor(realm, g.URL)
+			environment[option.variable] = option.value
+			p := serveWith(t, realm, environment)
+			user := "made-with-" + strings.ToLower(option.variable)
+			creates := func(name string) string {
+				return fmt.Sprintf(`{"username":%q,"email":"%s@bank.example","role":"Cashier"}`, name, name)
+			}
+			// The caches fill.
+			require.Equal(t, http.StatusCreated, p.send(t, http.MethodPost, syncPath, creates(user)).status)
+			require.Equal(t, http.StatusOK, p.send(t, http.MethodPut, "/users/present/status", `{"enabled":true}`).status)
+			g.taken()
+			for _, c := range []counted{
+				{"write", http.MethodPut, "/users/present/status", `{"enabled":true}`, 200, option.write},
+				{"create", http.MethodPost, syncPath, creates(user + "2"), 201, option.create},
+				{"read", http.MethodGet, "/users/present/keycloak-status", "", 200, []string{find, readGroups, readRolesDirect}},
+			} {
+				c.check(t, p, g)
+			}
 		})
 	}
 }
 
-// Roles and groups of a status read are read side by side: neither waits for the other.
-func TestCalls_StatusReadSideBySide(t *testing.T) {
-	realm := newRealm(t, keycloaktest.RealmOptions{Name: "sides"})
-	g := newGateway(t, realm.URL)
-	p := serveRealm(t, realm, g.URL)
+// Of the calls that a request needs, those that do not need each other's answers are
+// made at the same time.
+func TestCalls_SideBySide(t *testing.T) {
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "beside"})
 	addRealmUser(t, realm, teller("present"))
+	g := newGateway(t, realm.URL)
+	environment := environmentFor(realm, g.URL)
+	environment["PROTECTED_GROUPS"] = "head-office"
+	environment["PROTECTED_ROLES"] = "branch-manager"
+	p := serveWith(t, realm, environment)
+	// The caches fill, so that only the calls of one request are left.
+	require.Equal(t, http.StatusOK, p.send(t, http.MethodPut, "/users/present/status", `{"enabled":true}`).status)
+	keycloak := proxyTo(t, realm.URL)
 
-	arrived := make(chan struct{}, 2)
-	both := make(chan struct{})
-	g.breakWith(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case strings.HasSuffix(r.URL.Path, "/groups"), strings.HasSuffix(r.URL.Path, "/role-mappings/realm"):
-			arrived <- struct{}{}
+	for _, c := range []struct {
+		name, method, path, body string
+		together                 []string // how the paths end
+	}{
+		{"status read: roles and groups", http.MethodGet, "/users/present/keycloak-status", "", []string{"/groups", "/role-mappings/realm"}},
+		{"write: the caller and the target", http.MethodPut, "/users/present/status", `{"enabled":true}`, []string{"/token/introspect", "/users"}},
+		{"write: what protects the target", http.MethodPut, "/users/present/status", `{"enabled":true}`,
+			[]string{"/groups", "/role-mappings/realm/composite", "/composite"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var arrived sync.WaitGroup
+			arrived.Add(len(c.together))
+			all := make(chan struct{})
+			go func() {
+				arrived.Wait()
+				close(all)
+			}()
+			g.breakWith(func(w http.ResponseWriter, r *http.Request) {
+				// The longest ending that fits: "/composite" is the roles of a client here.
+				if slices.ContainsFunc(c.together, func(end string) bool { return strings.HasSuffix(r.URL.Path, end) }) {
+					arrived.Done()
+					select {
+					case <-all: // Answered only once the others have come too.
+					case <-time.After(3 * time.Second):
+					}
+				}
+				keycloak(w, r)
+			})
+			defer g.breakWith(nil)
+			answer := p.send(t, c.method, c.path, c.body)
+			assert.Equal(t, http.StatusOK, answer.status, answer.body)
 			select {
-			case <-both: // Answered only once the other one has come too.
-			case <-time.After(3 * time.Second):
+			case <-all:
+			default:
+				t.Error("one call came only after another was answered")
 			}
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte("[]"))
-		default:
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(`[{"id":"1","username":"present"}]`))
-		}
-	})
-	go func() {
-		<-arrived
-		<-arrived
-		close(both)
-	}()
-	answer := send(t, http.MethodGet, p.URL+"/users/present/keycloak-status", "")
-	assert.Equal(t, http.StatusOK, answer.status, answer.body)
-	select {
-	case <-both:
-	default:
-		t.Error("the second call came only after the first was answered")
+		})
 	}
 }
 
@@ -106,7 +190,7 @@ func TestCalls_RevokedTokenIsReplacedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		answer := send(t, http.MethodGet, p.URL+"/users/present/keycloak-status", "")
+		answer := p.send(t, http.MethodGet, "/users/present/keycloak-status", "")
 		assert.Equal(t, http.StatusOK, answer.status, answer.body)
 	}
 	logins := 0

@@ -30,18 +30,24 @@ func newProvider(t *testing.T, realm *keycloaktest.Realm) *keycloak.Provider {
 func TestConformance_KeycloakAdapter(t *testing.T) {
 	sink := newSink(t)
 	const policy = "length(8) and upperCase(1) and lowerCase(1) and digits(1) and notUsername"
-	realm := newRealm(t, keycloaktest.RealmOptions{Name: "conformance", SMTPPort: sink.Port(), PasswordPolicy: policy, CheapHash: true})
+	realm := newRealm(t, keycloaktest.RealmOptions{
+		Name: "conformance", SMTPPort: sink.Port(), PasswordPolicy: policy, CheapHash: true, Mutate: withHiddenRights,
+	})
 	provider := newProvider(t, realm)
 
 	porttest.Run(t, func(t *testing.T) porttest.Subject {
 		return porttest.Subject{
-			Provider:        provider,
-			Role:            "teller",
-			Group:           "loan-officers",
-			MissingRole:     "no-such-role",
-			MissingGroup:    "no-such-group",
-			RefusedUsername: "ab",
-			RefusedName:     "<b>",
+			Provider:          provider,
+			Role:              "teller",
+			Group:             "loan-officers",
+			MissingRole:       "no-such-role",
+			MissingGroup:      "no-such-group",
+			CarriedRole:       "auditor",
+			CompositeRole:     "chief",
+			CarryingGroup:     "head/board",
+			AdministratorRole: "watcher",
+			RefusedUsername:   "ab",
+			RefusedName:       "<b>",
 
 			AddUser: func(user domain.User, password string, in ...domain.Assignment) (domain.UserID, error) {
 				return plantUser(t, realm, user, password, in)
@@ -80,6 +86,26 @@ func TestConformance_KeycloakAdapter(t *testing.T) {
 	})
 }
 
+// withHiddenRights adds roles and groups to a realm that give more than they say: the
+// role chief contains auditor, watcher and historian contain rights to administer the
+// realm, and the members of head/board get auditor from the group above. The right of
+// watcher contains others, the right of historian does not.
+func withHiddenRights(realm map[string]any) {
+	composite := func(name string, composites map[string]any) map[string]any {
+		return map[string]any{"name": name, "composite": true, "composites": composites}
+	}
+	roles := realm["roles"].(map[string]any)
+	roles["realm"] = append(roles["realm"].([]any),
+		map[string]any{"name": "auditor"},
+		composite("chief", map[string]any{"realm": []string{"auditor"}}),
+		composite("watcher", map[string]any{"client": map[string]any{"realm-management": []string{"view-users"}}}),
+		composite("historian", map[string]any{"client": map[string]any{"realm-management": []string{"view-events"}}}),
+	)
+	realm["groups"] = append(realm["groups"].([]any), map[string]any{
+		"name": "head", "realmRoles": []string{"auditor"}, "subGroups": []any{map[string]any{"name": "board"}},
+	})
+}
+
 // plantUser makes a user by way of the admin API. A name that the realm's rules refuse
 // gets in by relaxing them for a moment.
 func plantUser(t *testing.T, realm *keycloaktest.Realm, user domain.User, password string, in []domain.Assignment) (domain.UserID, error) {
@@ -90,7 +116,9 @@ func plantUser(t *testing.T, realm *keycloaktest.Realm, user domain.User, passwo
 	}
 	var groups []string
 	for _, assignment := range in {
-		groups = append(groups, "/"+string(assignment.Group))
+		if assignment.Group != "" {
+			groups = append(groups, "/"+string(assignment.Group))
+		}
 	}
 	representation["groups"] = groups
 	if password != "" {
@@ -108,6 +136,9 @@ func plantUser(t *testing.T, realm *keycloaktest.Realm, user domain.User, passwo
 		return "", err
 	}
 	for _, assignment := range in {
+		if assignment.Role == "" {
+			continue
+		}
 		if err := realm.GrantRealmRole(t.Context(), id, string(assignment.Role)); err != nil {
 			return "", err
 		}

@@ -21,6 +21,7 @@ type contractCase struct {
 	// before prepares the realm.
 	before func(t *testing.T, b backend, u string)
 
+	caller             caller
 	method, path, body string
 	contentType        string // default application/json, "none" for no header
 
@@ -36,7 +37,7 @@ type contractCase struct {
 
 func contractCases() []contractCase {
 	var cases []contractCase
-	for _, part := range [][]contractCase{createCases(), createRefusedCases(), resetCases(), statusCases(), forceCases(), readCases(), otherCases()} {
+	for _, part := range [][]contractCase{createCases(), createRefusedCases(), resetCases(), statusCases(), forceCases(), readCases(), accessCases(), protectedCases(), otherCases()} {
 		cases = append(cases, part...)
 	}
 	return cases
@@ -62,7 +63,7 @@ func testContract(t *testing.T, b backend) {
 			}
 			named := strings.NewReplacer("{u}", u, "{U}", strings.ToUpper(u))
 			path := named.Replace(c.path)
-			answer := c.send(t, b.url+path, named.Replace(c.body))
+			answer := c.send(t, b, path, named.Replace(c.body))
 
 			assert.Equal(t, c.status, answer.status, answer.body)
 			assertMembers(t, named.Replace(c.reply), answer.body)
@@ -79,10 +80,13 @@ func testContract(t *testing.T, b backend) {
 	}
 }
 
-func (c contractCase) send(t *testing.T, url, body string) reply {
+func (c contractCase) send(t *testing.T, b backend, path, body string) reply {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), c.method, url, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), c.method, b.url+path, strings.NewReader(body))
 	require.NoError(t, err)
+	if token := b.tokens[c.caller]; token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
 	switch c.contentType {
 	case "":
 		request.Header.Set("Content-Type", "application/json")

@@ -178,15 +178,16 @@ func nobody(inPath, echoed string) contractCase {
 	}
 }
 
+// otherCases are about what anybody may ask for.
 func otherCases() []contractCase {
 	get := func(path string, status int, reply string) contractCase {
-		return contractCase{name: "other" + path, method: http.MethodGet, path: path, status: status, reply: reply}
+		return contractCase{name: "other" + path, caller: nobodyKnown, method: http.MethodGet, path: path, status: status, reply: reply}
 	}
 	const noRoute = `{"status":"error","code":"not_found","message":"<text>","request_id":"<text>"}`
 	const wrongMethod = `{"status":"error","code":"method_not_allowed","message":"<text>","request_id":"<text>"}`
 	method := func(method, path, allow string) contractCase {
 		return contractCase{
-			name: "other/" + method + path, method: method, path: path, status: http.StatusMethodNotAllowed, reply: wrongMethod,
+			name: "other/" + method + path, caller: nobodyKnown, method: method, path: path, status: http.StatusMethodNotAllowed, reply: wrongMethod,
 			header: []string{"Allow: " + allow},
 		}
 	}

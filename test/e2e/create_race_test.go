@@ -15,7 +15,7 @@ import (
 const simultaneous = 20
 
 // createAtOnce sends all bodies at the same moment and returns the answers by status.
-func createAtOnce(t *testing.T, url string, bodies []string) map[int][]reply {
+func createAtOnce(t *testing.T, p *program, bodies []string) map[int][]reply {
 	t.Helper()
 	start := make(chan struct{})
 	answers := make([]reply, len(bodies))
@@ -24,7 +24,7 @@ func createAtOnce(t *testing.T, url string, bodies []string) map[int][]reply {
 	for i, body := range bodies {
 		all.Go(func() {
 			<-start
-			answers[i], errs[i] = trySend(t.Context(), http.MethodPost, url+syncPath, body)
+			answers[i], errs[i] = p.trySend(t.Context(), http.MethodPost, syncPath, body)
 		})
 	}
 	close(start)
@@ -50,7 +50,7 @@ func TestCreate_OneOfTwentyAtOnceWins(t *testing.T) {
 			for i := range bodies {
 				bodies[i] = fmt.Sprintf(`{"username":%q,"email":"%s@bank.example","role":"Cashier"}`, name, name)
 			}
-			answers := createAtOnce(t, p.URL, bodies)
+			answers := createAtOnce(t, p, bodies)
 			require.Len(t, answers[http.StatusCreated], 1, "%v", answers)
 			require.Len(t, answers[http.StatusOK], simultaneous-1, "%v", answers)
 
@@ -70,7 +70,7 @@ func TestCreate_OneOfTwentyAtOnceWins(t *testing.T) {
 			for i := range bodies {
 				bodies[i] = fmt.Sprintf(`{"username":"sharer%d-%d","email":%q,"role":"Cashier"}`, round, i, email)
 			}
-			answers := createAtOnce(t, p.URL, bodies)
+			answers := createAtOnce(t, p, bodies)
 			require.Len(t, answers[http.StatusCreated], 1, "%v", answers)
 			require.Len(t, answers[http.StatusConflict], simultaneous-1, "%v", answers)
 			for _, loser := range answers[http.StatusConflict] {

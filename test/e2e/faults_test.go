@@ -42,8 +42,7 @@ func TestFaults_OnEveryRoute(t *testing.T) {
 	g := newGateway(t, realm.URL)
 	environment := environmentFor(realm, g.URL)
 	environment["KEYCLOAK_TIMEOUT"] = "500ms"
-	p := startProgram(t, nil, environment)
-	awaitHealth(t, p.URL, http.StatusOK)
+	p := serveWith(t, realm, environment)
 	document := openAPIOf(t, p.URL)
 
 	routes := []struct{ method, path, body string }{
@@ -76,7 +75,7 @@ func TestFaults_OnEveryRoute(t *testing.T) {
 			g.breakWith(c.fault)
 			defer g.breakWith(nil)
 			for _, route := range routes {
-				answer := send(t, route.method, p.URL+route.path, route.body)
+				answer := p.send(t, route.method, route.path, route.body)
 				assert.Equal(t, c.status, answer.status, "%s %s: %s", route.method, route.path, answer.body)
 				assert.Equal(t, c.code, answer.member(t, "code"))
 				assert.NotContains(t, answer.body, "secret.internal")
@@ -86,11 +85,11 @@ func TestFaults_OnEveryRoute(t *testing.T) {
 				document.check(t, route.method, route.path, answer)
 			}
 			awaitHealth(t, p.URL, http.StatusServiceUnavailable)
-			health := send(t, http.MethodGet, p.URL+"/health", "")
+			health := p.send(t, http.MethodGet, "/health", "")
 			assertMembers(t, `{"status":"unhealthy","error":"<text>","service":"fineract-keycloak-sync","keycloak_connected":false}`, health.body)
 			assert.Contains(t, health.body, "Failed to connect to Keycloak: ")
-			assert.Equal(t, http.StatusOK, send(t, http.MethodGet, p.URL+"/livez", "").status)
-			assert.Equal(t, http.StatusOK, send(t, http.MethodGet, p.URL+"/readyz", "").status)
+			assert.Equal(t, http.StatusOK, p.send(t, http.MethodGet, "/livez", "").status)
+			assert.Equal(t, http.StatusOK, p.send(t, http.MethodGet, "/readyz", "").status)
 		})
 	}
 	_, found := realmAccount(t, realm, "newcomer")
@@ -103,16 +102,25 @@ func TestFaults_OnEveryRoute(t *testing.T) {
 // browser, and never a program that ends.
 func TestFaults_WrongConfiguration(t *testing.T) {
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "wrong"})
-	for name, change := range map[string]string{"KEYCLOAK_CLIENT_SECRET": "not-the-secret", "KEYCLOAK_REALM": "no-such-realm", "KEYCLOAK_CLIENT_ID": "nobody"} {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range []struct {
+		name, value string
+		status      int
+		code        string
+	}{
+		{"KEYCLOAK_CLIENT_SECRET", "not-the-secret", http.StatusInternalServerError, "internal"},
+		{"KEYCLOAK_CLIENT_ID", "nobody", http.StatusInternalServerError, "internal"},
+		// Such a realm has no keys, so nobody can be told that a token is wrong.
+		{"KEYCLOAK_REALM", "no-such-realm", http.StatusBadGateway, "bad_gateway"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			environment := environmentFor(realm, realm.URL)
-			environment[name] = change
-			p := startProgram(t, nil, environment)
-			answer := send(t, http.MethodGet, p.URL+"/users/anna/keycloak-status", "")
-			assert.Equal(t, http.StatusInternalServerError, answer.status, answer.body)
-			assert.Equal(t, "internal", answer.member(t, "code"))
+			environment[c.name] = c.value
+			p := startOn(t, realm, environment)
+			answer := p.send(t, http.MethodGet, "/users/anna/keycloak-status", "")
+			assert.Equal(t, c.status, answer.status, answer.body)
+			assert.Equal(t, c.code, answer.member(t, "code"))
 			awaitHealth(t, p.URL, http.StatusServiceUnavailable)
-			assert.Equal(t, http.StatusOK, send(t, http.MethodGet, p.URL+"/readyz", "").status)
+			assert.Equal(t, http.StatusOK, p.send(t, http.MethodGet, "/readyz", "").status)
 		})
 	}
 }
@@ -123,13 +131,13 @@ func TestFaults_KeycloakDownAtStart(t *testing.T) {
 	addRealmUser(t, realm, teller("present"))
 	g := newGateway(t, realm.URL)
 	g.breakWith(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	p := startProgram(t, nil, environmentFor(realm, g.URL))
+	p := startOn(t, realm, environmentFor(realm, g.URL))
 
 	awaitHealth(t, p.URL, http.StatusServiceUnavailable)
-	answer := send(t, http.MethodGet, p.URL+"/users/present/keycloak-status", "")
+	answer := p.send(t, http.MethodGet, "/users/present/keycloak-status", "")
 	assert.Equal(t, http.StatusServiceUnavailable, answer.status, answer.body)
 	g.breakWith(nil)
-	answer = send(t, http.MethodGet, p.URL+"/users/present/keycloak-status", "")
+	answer = p.send(t, http.MethodGet, "/users/present/keycloak-status", "")
 	assert.Equal(t, http.StatusOK, answer.status, answer.body)
 	awaitHealth(t, p.URL, http.StatusOK)
 }
@@ -144,7 +152,7 @@ func TestFaults_NoUserWithoutItsRole(t *testing.T) {
 
 	t.Run("the role is refused", func(t *testing.T) {
 		g.breakWith(only("/role-mappings/realm", status(403, "application/json", `{"error":"HTTP 403 Forbidden"}`), keycloak))
-		answer := send(t, http.MethodPost, p.URL+syncPath, `{"username":"half1","email":"half1@bank.example","role":"Cashier"}`)
+		answer := p.send(t, http.MethodPost, syncPath, `{"username":"half1","email":"half1@bank.example","role":"Cashier"}`)
 		assert.Equal(t, http.StatusInternalServerError, answer.status, answer.body)
 		assert.Contains(t, answer.member(t, "message"), "no user was created")
 		_, found := realmAccount(t, realm, "half1")
@@ -160,7 +168,7 @@ func TestFaults_NoUserWithoutItsRole(t *testing.T) {
 		gone := make(chan struct{})
 		go func() {
 			defer close(gone)
-			_, _ = trySend(caller, http.MethodPost, p.URL+syncPath, `{"username":"half2","email":"half2@bank.example","role":"Cashier"}`)
+			_, _ = p.trySend(caller, http.MethodPost, syncPath, `{"username":"half2","email":"half2@bank.example","role":"Cashier"}`)
 		}()
 		<-reached
 		_, found := realmAccount(t, realm, "half2")
@@ -180,7 +188,7 @@ func TestFaults_NoUserWithoutItsRole(t *testing.T) {
 			}
 			keycloak(w, r)
 		})
-		answer := send(t, http.MethodPost, p.URL+syncPath, `{"username":"half3","email":"half3@bank.example","role":"Cashier"}`)
+		answer := p.send(t, http.MethodPost, syncPath, `{"username":"half3","email":"half3@bank.example","role":"Cashier"}`)
 		assert.Equal(t, http.StatusBadGateway, answer.status, answer.body)
 		assert.Equal(t, "partial", answer.member(t, "code"))
 		left, found := realmAccount(t, realm, "half3")

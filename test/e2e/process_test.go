@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -31,13 +32,44 @@ func runToEnd(t *testing.T, args []string, environment ...string) (exitCode int,
 // An operator sees every fault of the configuration at once, and no secret.
 func TestProcess_ListsEveryConfigurationFault(t *testing.T) {
 	code, output := runToEnd(t, nil, "PORT=x", "LOG_LEVEL=loud", "KEYCLOAK_TIMEOUT=5", "SHUTDOWN_TIMEOUT=4s", "KEYCLOAK_URL=ftp://x", "KEYCLOAK_REALM=",
-		"KEYCLOAK_CLIENT_SECRET=very-secret")
+		"KEYCLOAK_CLIENT_SECRET=very-secret", "AUTH_MODE=lax", "AUTH_INTROSPECTION=reads", "AUTH_WRITE_ROLES= ,", "TRUSTED_ORIGINS=admin.bank.example",
+		"RATE_LIMIT_WRITES=-1", "RESET_COOLDOWN=-1s", "AUDIT_LOG= ")
 	assert.Equal(t, 2, code)
-	for _, fault := range []string{"PORT: ", "LOG_LEVEL: ", "SHUTDOWN_TIMEOUT: ", "KEYCLOAK_URL: ", "KEYCLOAK_REALM: ", "KEYCLOAK_CLIENT_ID: "} {
+	for _, fault := range []string{"PORT: ", "LOG_LEVEL: ", "SHUTDOWN_TIMEOUT: ", "KEYCLOAK_URL: ", "KEYCLOAK_REALM: ", "KEYCLOAK_CLIENT_ID: ",
+		"AUTH_MODE: ", "AUTH_INTROSPECTION: ", "AUTH_WRITE_ROLES: ", "TRUSTED_ORIGINS: ", "RATE_LIMIT_WRITES: ", "RESET_COOLDOWN: ", "AUDIT_LOG: "} {
 		assert.Contains(t, output, fault)
 	}
 	assert.NotContains(t, output, "KEYCLOAK_CLIENT_SECRET")
 	assert.NotContains(t, output, "very-secret")
+}
+
+// A service that could not put a single attempt on record does not come up, and says
+// what is wrong with the audit log.
+func TestProcess_EndsWithoutAnAuditLog(t *testing.T) {
+	for name, path := range map[string]string{"in a folder that is not there": "no-such-folder/audit.log", "a folder": "/"} {
+		t.Run(name, func(t *testing.T) {
+			code, output := runToEnd(t, nil, "KEYCLOAK_URL=http://127.0.0.1:1", "KEYCLOAK_REALM=bank", "KEYCLOAK_CLIENT_ID=x", "KEYCLOAK_CLIENT_SECRET=very-secret",
+				"LISTEN_HOST=127.0.0.1", "PORT=0", "AUDIT_LOG="+path)
+			assert.Positive(t, code)
+			assert.Contains(t, output, "audit log")
+			assert.NotContains(t, output, `"serving"`)
+			assert.NotContains(t, output, "very-secret")
+		})
+	}
+}
+
+// Unless told otherwise the program keeps the audit log on standard output, where
+// containers leave their logs.
+func TestProcess_AuditsOnStandardOutput(t *testing.T) {
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "stdout"})
+	environment := environmentFor(realm, realm.URL)
+	delete(environment, "AUDIT_LOG")
+	p := serveWith(t, realm, environment)
+	assert.Equal(t, http.StatusNotFound, p.send(t, http.MethodPut, "/users/who.else/status", `{"enabled":false}`).status)
+	p.signal(t, syscall.SIGTERM)
+	require.Zero(t, p.exitCode(t)) // All that was written has been read now.
+	assert.Equal(t, 1, strings.Count(p.log(), "who.else"), "one event names the target, and nothing else does")
+	assert.NoFileExists(t, filepath.Join(p.cmd.Dir, auditLogName))
 }
 
 func TestProcess_RefusesUnknownCommands(t *testing.T) {
@@ -70,7 +102,8 @@ func startDemo(t *testing.T) *program {
 	return startProgram(t, []string{"demo", "--port", "0"}, nil)
 }
 
-// Whoever tries the demonstration can paste its lines into a shell as they are.
+// Whoever tries the demonstration can paste its lines into a shell as they are, without
+// logging in anywhere. It says that it lets everybody do so.
 func TestProcess_DemoPrintsLinesThatWork(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil && !keycloaktest.Required() {
 		t.Skip("needs curl: ", err)
@@ -85,6 +118,7 @@ func TestProcess_DemoPrintsLinesThatWork(t *testing.T) {
 		require.NoError(t, err, line[1])
 		assert.Regexp(t, `^20[01]$`, string(output), line[1])
 	}
+	require.Eventually(t, func() bool { return strings.Contains(p.log(), "callers are not checked") }, 10*time.Second, 10*time.Millisecond)
 }
 
 // At SIGTERM requests under way are finished, new connections are refused, and the
@@ -104,7 +138,7 @@ func TestProcess_DrainsAtSIGTERM(t *testing.T) {
 
 	answered := make(chan reply, 1)
 	go func() {
-		answer, err := trySend(t.Context(), http.MethodPut, p.URL+"/users/present/status", `{"enabled":false}`)
+		answer, err := p.trySend(t.Context(), http.MethodPut, "/users/present/status", `{"enabled":false}`)
 		if err != nil {
 			answer.body = err.Error()
 		}
@@ -133,12 +167,14 @@ func TestProcess_SecondSignalEndsAtOnce(t *testing.T) {
 	environment := environmentFor(realm, g.URL)
 	environment["KEYCLOAK_TIMEOUT"] = "50s"
 	environment["SHUTDOWN_TIMEOUT"] = "55s"
-	p := startProgram(t, nil, environment)
-	awaitHealth(t, p.URL, http.StatusOK)
-	g.breakWith(hang)
-	go func() { _, _ = trySend(t.Context(), http.MethodGet, p.URL+"/users/x/keycloak-status", "") }()
-
-	time.Sleep(200 * time.Millisecond) // The request is on its way.
+	p := serveWith(t, realm, environment)
+	reached := make(chan struct{})
+	g.breakWith(only("/users", func(w http.ResponseWriter, r *http.Request) {
+		close(reached)
+		hang(w, r)
+	}, proxyTo(t, realm.URL)))
+	go func() { _, _ = p.trySend(t.Context(), http.MethodGet, "/users/x/keycloak-status", "") }()
+	<-reached
 	p.signal(t, syscall.SIGTERM)
 	require.Eventually(t, func() bool { return strings.Contains(p.log(), "draining") }, 10*time.Second, 10*time.Millisecond)
 	p.signal(t, syscall.SIGTERM)

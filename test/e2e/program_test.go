@@ -3,10 +3,13 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,6 +25,8 @@ import (
 // program is the running binary.
 type program struct {
 	URL string
+	// token is the access token of an administrator; empty where callers are not checked.
+	token string
 
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when the process has ended and its output is read
@@ -119,15 +124,72 @@ func environmentFor(realm *keycloaktest.Realm, keycloakURL string) map[string]st
 		"LISTEN_HOST":            "127.0.0.1",
 		"PORT":                   "0",
 		"LOG_LEVEL":              "debug",
+		"AUDIT_LOG":              auditLogName,
+		"RATE_LIMIT_WRITES":      "0", // Some tests make thousands a minute.
+		"RESET_COOLDOWN":         "0",
 	}
+}
+
+// auditLogName is the audit log in the program's working directory.
+const auditLogName = "audit.log"
+
+// auditText returns what is in the audit log so far.
+func (p *program) auditText(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(p.cmd.Dir, auditLogName))
+	require.NoError(t, err)
+	return string(data)
+}
+
+// audit returns the events in the audit log so far.
+func (p *program) audit(t *testing.T) []map[string]any {
+	t.Helper()
+	var events []map[string]any
+	for line := range strings.Lines(p.auditText(t)) {
+		var event map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &event), line)
+		events = append(events, event)
+	}
+	return events
+}
+
+// startOn runs the program with an administrator of the realm at hand.
+func startOn(t *testing.T, realm *keycloaktest.Realm, environment map[string]string) *program {
+	t.Helper()
+	p := startProgram(t, nil, environment)
+	p.token = administrator(t, realm)
+	return p
+}
+
+// administrator makes a user who may do everything and returns an access token.
+func administrator(t *testing.T, realm *keycloaktest.Realm) string {
+	t.Helper()
+	grant, err := realm.NewActor(t.Context(), "boss-"+strings.ToLower(rand.Text()[:8]), "admin")
+	require.NoError(t, err)
+	return grant.AccessToken
 }
 
 // serveRealm runs the program on the realm and waits until it has reached Keycloak.
 func serveRealm(t *testing.T, realm *keycloaktest.Realm, keycloakURL string) *program {
 	t.Helper()
-	p := startProgram(t, nil, environmentFor(realm, keycloakURL))
+	return serveWith(t, realm, environmentFor(realm, keycloakURL))
+}
+
+// serveWith is serveRealm for an environment of the test's own.
+func serveWith(t *testing.T, realm *keycloaktest.Realm, environment map[string]string) *program {
+	t.Helper()
+	p := startOn(t, realm, environment)
 	awaitHealth(t, p.URL, http.StatusOK)
+	p.awaitKeys(t)
 	return p
+}
+
+// awaitKeys waits until the program can tell who asks.
+func (p *program) awaitKeys(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return p.send(t, http.MethodGet, "/users/nobody.at.all/keycloak-status", "").status == http.StatusNotFound
+	}, 30*time.Second, 50*time.Millisecond, "the administrator is not recognised")
 }
 
 // awaitHealth waits until /health answers with status.
@@ -154,16 +216,29 @@ func (r reply) member(t *testing.T, name string) string {
 	return text
 }
 
-// send sends a request with a JSON body, or none.
-func send(t *testing.T, method, url, body string) reply {
+// send is the function send with the administrator's token, for a path of the program.
+func (p *program) send(t *testing.T, method, path, body string) reply {
 	t.Helper()
-	answer, err := trySend(t.Context(), method, url, body)
+	answer, err := p.trySend(t.Context(), method, path, body)
 	require.NoError(t, err)
 	return answer
 }
 
 // trySend is send for requests that may fail, and for other goroutines.
-func trySend(ctx context.Context, method, url, body string) (reply, error) {
+func (p *program) trySend(ctx context.Context, method, path, body string) (reply, error) {
+	return trySend(ctx, method, p.URL+path, body, "Authorization: Bearer "+p.token)
+}
+
+// send sends a request with a JSON body, or none, and with header lines "Name: value".
+func send(t *testing.T, method, url, body string, header ...string) reply {
+	t.Helper()
+	answer, err := trySend(t.Context(), method, url, body, header...)
+	require.NoError(t, err)
+	return answer
+}
+
+// trySend is send for requests that may fail, and for other goroutines.
+func trySend(ctx context.Context, method, url, body string, header ...string) (reply, error) {
 	var content io.Reader = http.NoBody
 	if body != "" {
 		content = strings.NewReader(body)
@@ -174,6 +249,10 @@ func trySend(ctx context.Context, method, url, body string) (reply, error) {
 	}
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
+	}
+	for _, line := range header {
+		name, value, _ := strings.Cut(line, ": ")
+		request.Header.Add(name, value)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

@@ -66,7 +66,7 @@ func TestUpdates_LeaveTheRestOfTheUserAlone(t *testing.T) {
 		{http.MethodPost, "/users/rich/force-password-change", "", "requiredActions", []any{"VERIFY_EMAIL", "CONFIGURE_TOTP", "UPDATE_PASSWORD"}},
 	} {
 		t.Run(fmt.Sprint(c.path, c.body), func(t *testing.T) {
-			answer := send(t, c.method, p.URL+c.path, c.body)
+			answer := p.send(t, c.method, c.path, c.body)
 			require.Equal(t, http.StatusOK, answer.status, answer.body)
 			after := readWhole(t, realm, "rich")
 			if list, ok := c.becomes.([]any); ok {
@@ -103,12 +103,12 @@ func TestDisable_EndsSessions(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, http.StatusBadRequest, refresh.Status)
 	}
-	require.Equal(t, http.StatusOK, send(t, http.MethodPut, p.URL+"/users/leaver/status", `{"enabled":false}`).status)
+	require.Equal(t, http.StatusOK, p.send(t, http.MethodPut, "/users/leaver/status", `{"enabled":false}`).status)
 	refused()
 	sessions, err := realm.Sessions(t.Context(), id)
 	require.NoError(t, err)
 	assert.Zero(t, sessions)
-	require.Equal(t, http.StatusOK, send(t, http.MethodPut, p.URL+"/users/leaver/status", `{"enabled":true}`).status)
+	require.Equal(t, http.StatusOK, p.send(t, http.MethodPut, "/users/leaver/status", `{"enabled":true}`).status)
 	refused()
 	again, err := realm.Login(t.Context(), "leaver", password)
 	require.NoError(t, err)
@@ -131,7 +131,7 @@ func TestEnable_LiftsALock(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, http.StatusOK, locked.Status, "the user is locked")
 
-	require.Equal(t, http.StatusOK, send(t, http.MethodPut, p.URL+"/users/clumsy/status", `{"enabled":true}`).status)
+	require.Equal(t, http.StatusOK, p.send(t, http.MethodPut, "/users/clumsy/status", `{"enabled":true}`).status)
 	free, err := realm.Login(t.Context(), "clumsy", password)
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusOK, free.Status, free.Description)

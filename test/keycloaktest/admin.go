@@ -204,6 +204,31 @@ type Grant struct {
 	RefreshToken string `json:"refresh_token"`
 }
 
+// ActorPassword is the password of every user that NewActor makes.
+const ActorPassword = "Str0ng&Permanent1"
+
+// NewActor makes a user with realm roles, for example an administrator, and logs the user in.
+func (r *Realm) NewActor(ctx context.Context, username string, realmRoles ...string) (Grant, error) {
+	id, err := r.CreateUser(ctx, map[string]any{
+		"username": username, "email": username + "@bank.example", "firstName": "An", "lastName": "Actor",
+		"enabled": true, "emailVerified": true,
+		"credentials": []any{map[string]any{"type": "password", "value": ActorPassword}},
+	})
+	for _, role := range realmRoles {
+		if err == nil {
+			err = r.GrantRealmRole(ctx, id, role)
+		}
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	grant, err := r.Login(ctx, username, ActorPassword)
+	if err == nil && grant.Status != http.StatusOK {
+		err = fmt.Errorf("log in as %s: %d %s", username, grant.Status, grant.Description)
+	}
+	return grant, err
+}
+
 // Login tries a username and a password. A refusal by Keycloak is a Grant, not an error.
 func (r *Realm) Login(ctx context.Context, username, password string) (Grant, error) {
 	return r.server.grant(ctx, r.Name, url.Values{"client_id": {LoginClientID}, "grant_type": {"password"},

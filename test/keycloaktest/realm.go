@@ -92,8 +92,11 @@ func (r *Realm) representation(o RealmOptions) map[string]any {
 		return map[string]any{"name": name, "realmRoles": roles}
 	}
 	rep := map[string]any{
-		"realm":                     r.Name,
-		"enabled":                   true,
+		"realm":               r.Name,
+		"enabled":             true,
+		"accessTokenLifespan": 3600, // seconds: longer than any run of the tests
+		// A fixed address, as in production: tokens have one issuer by whatever address Keycloak is called.
+		"attributes":                map[string]any{"frontendUrl": r.URL},
 		"passwordPolicy":            o.policy(),
 		"bruteForceProtected":       true,
 		"adminEventsEnabled":        true,

@@ -48,6 +48,12 @@ func answers() map[domain.Kind]answer {
 		domain.EmailConflict:       {http.StatusConflict, "This e-mail address belongs to another user."},
 		domain.UserDisabled:        {http.StatusConflict, "The user is disabled. Please enable the user first."},
 		domain.EmailDeliveryFailed: {http.StatusBadGateway, "The mail could not be sent. Please check the realm's SMTP settings."},
+		domain.Unauthenticated:     {http.StatusUnauthorized, "You are not signed in any more. Please sign in again."},
+		domain.Forbidden:           {http.StatusForbidden, "You do not have the right to do this."},
+		domain.ProtectedUser:       {http.StatusForbidden, "This account is protected and cannot be changed here."},
+		domain.PrivilegeEscalation: {http.StatusForbidden, "This would grant more rights than the role allows. Nothing was created."},
+		domain.RateLimited:         {http.StatusTooManyRequests, "Too many requests. Please wait a little."},
+		domain.AuditUnavailable:    {http.StatusServiceUnavailable, "Changes cannot be put on record now, so none are made."},
 		domain.Partial:             {http.StatusBadGateway, "The user was left incomplete and must be removed by hand."},
 		domain.BadAnswer:           {http.StatusBadGateway, "The login system gave an invalid answer. Please try again later."},
 		domain.Unavailable:         {http.StatusServiceUnavailable, "The login system cannot be reached. Please try again later."},
@@ -84,8 +90,11 @@ func writeErrorStatus(w http.ResponseWriter, r *http.Request, status string, err
 	if message == "" {
 		message = known.message
 	}
-	if known.status == http.StatusServiceUnavailable {
+	switch known.status {
+	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750, section 3
 	}
 	request := requestOf(r)
 	request.failure = failure

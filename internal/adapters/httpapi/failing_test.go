@@ -28,6 +28,27 @@ func (f failing) Memberships(ctx context.Context, id domain.UserID) (domain.Memb
 	return f.IdentityProvider.Memberships(ctx, id)
 }
 
+func (f failing) Groups(ctx context.Context, id domain.UserID) ([]domain.Group, error) {
+	if err := f.errs["Groups"]; err != nil {
+		return nil, err
+	}
+	return f.IdentityProvider.Groups(ctx, id)
+}
+
+func (f failing) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error) {
+	if err := f.errs["Privileges"]; err != nil {
+		return nil, err
+	}
+	return f.IdentityProvider.Privileges(ctx, id, roles)
+}
+
+func (f failing) RightsOf(ctx context.Context, assignment domain.Assignment) (domain.Rights, error) {
+	if err := f.errs["RightsOf"]; err != nil {
+		return domain.Rights{}, err
+	}
+	return f.IdentityProvider.RightsOf(ctx, assignment)
+}
+
 func (f failing) PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, error) {
 	if err := f.errs["PasswordPolicy"]; err != nil {
 		return domain.PasswordPolicy{}, err

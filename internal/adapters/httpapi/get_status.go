@@ -29,20 +29,19 @@ type userBody struct {
 }
 
 // getStatus handles "GET /users/{username}/keycloak-status".
-func (a *api) getStatus(w http.ResponseWriter, r *http.Request) {
+func (a *api) getStatus(_ http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
 	given, username, err := target(r)
 	var status app.Status
 	if err == nil {
-		status, err = a.Service.GetStatus(r.Context(), username)
+		status, err = a.Service.GetStatus(r.Context(), attempt, username)
 	}
 	switch {
 	case errors.Is(err, domain.NotFound):
-		writeErrorStatus(w, r, "not_found", naming(err, "User "+given+" not found in Keycloak"))
+		return reply{errorStatus: "not_found"}, naming(err, "User "+given+" not found in Keycloak")
 	case err != nil:
-		writeError(w, r, err)
-	default:
-		writeJSON(w, http.StatusOK, statusBody{Status: "success", User: userBodyOf(status)})
+		return reply{}, err
 	}
+	return reply{status: http.StatusOK, body: statusBody{Status: "success", User: userBodyOf(status)}}, nil
 }
 
 func userBodyOf(status app.Status) userBody {

@@ -45,12 +45,14 @@ type api struct {
 	handler  http.Handler
 	document *document
 	log      *lines
+	audit    *auditLog
 
 	healthErr error
 	draining  bool
 
 	mu       sync.Mutex
 	observed []observation
+	attempts int // requests so far that must each leave an event
 }
 
 // observation is one call of Observe.
@@ -59,19 +61,46 @@ type observation struct {
 	status           int
 }
 
-// newAPI serves the provider.
-func newAPI(t *testing.T, provider ports.IdentityProvider) *api {
+// settings are what a test may want otherwise.
+type settings struct {
+	app         app.Config
+	limits      httpapi.Limits
+	crossOrigin *http.CrossOriginProtection
+}
+
+// newAPI serves the provider. It checks no callers and limits nothing, unless change
+// says otherwise. Whatever the test is about, at its end there must be one audit event
+// for each request to a protected route, and no other.
+func newAPI(t *testing.T, provider ports.IdentityProvider, change ...func(*settings)) *api {
 	t.Helper()
 	promised, err := documentInSource()
 	require.NoError(t, err)
-	a := &api{t: t, document: promised, log: &lines{}}
+	a := &api{t: t, document: promised, log: &lines{}, audit: &auditLog{}}
 	log := slog.New(slog.NewJSONHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	with := settings{
+		app: app.Config{
+			Provider: provider,
+			Roles:    domain.DefaultRoleMap(),
+			Guard:    domain.DefaultGuard(),
+			Access:   app.Access{Mode: app.Off},
+			Audit:    a.audit,
+			Random:   rand.Reader,
+			Log:      log,
+			Observer: uncounted{},
+		},
+		crossOrigin: http.NewCrossOriginProtection(),
+	}
+	for _, change := range change {
+		change(&with)
+	}
 	a.handler = httpapi.New(httpapi.Config{
-		Service: app.New(provider, domain.DefaultRoleMap(), rand.Reader, log),
-		Health:  func() error { return a.healthErr },
-		Ready:   func() bool { return !a.draining },
-		Realm:   "bank",
-		Log:     log,
+		Service:     app.New(with.app),
+		Limits:      with.limits,
+		CrossOrigin: with.crossOrigin,
+		Health:      func() error { return a.healthErr },
+		Ready:       func() bool { return !a.draining },
+		Realm:       "bank",
+		Log:         log,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 			_, _ = w.Write([]byte(metricsText)) // A recorder never fails.
@@ -82,6 +111,7 @@ func newAPI(t *testing.T, provider ports.IdentityProvider) *api {
 			a.observed = append(a.observed, observation{method, endpoint, status})
 		},
 	})
+	t.Cleanup(func() { assert.Len(t, a.audit.all(), a.attempts, "one event for each attempt") })
 	return a
 }
 
@@ -146,10 +176,20 @@ func (a *api) send(method, target, body string) reply {
 func (a *api) do(request *http.Request) reply {
 	a.t.Helper()
 	recorder := httptest.NewRecorder()
-	a.handler.ServeHTTP(recorder, request)
+	a.ServeHTTP(recorder, request)
 	answer := reply{t: a.t, status: recorder.Code, header: recorder.Result().Header, body: recorder.Body.String()}
 	assert.NoError(a.t, a.document.check(request, answer.status, answer.header, []byte(answer.body)))
 	return answer
+}
+
+// ServeHTTP serves a request and counts those that must leave an audit event.
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if a.document.isProtected(r) {
+		a.mu.Lock()
+		a.attempts++
+		a.mu.Unlock()
+	}
+	a.handler.ServeHTTP(w, r)
 }
 
 // object returns the body, which must be one JSON object.

@@ -84,8 +84,13 @@ func (a *api) answerPanic(w http.ResponseWriter, r *http.Request) {
 	case http.ErrAbortHandler: // the standard library's way to end a connection
 		panic(cause)
 	}
+	writeError(w, r, a.panicError(r, cause))
+}
+
+// panicError keeps the stack for the log and returns the failure that the panic is.
+func (a *api) panicError(r *http.Request, cause any) error {
 	a.Log.ErrorContext(r.Context(), "panic", "stack", string(debug.Stack()), "request_id", requestOf(r).id)
-	writeError(w, r, &domain.Error{Kind: domain.Internal, Err: fmt.Errorf("panic: %s", panicText(cause))})
+	return &domain.Error{Kind: domain.Internal, Err: fmt.Errorf("panic: %s", panicText(cause))}
 }
 
 // panicText is what may be logged of a panic's value: other values than texts and

@@ -14,7 +14,8 @@ import (
 
 // document holds answers against an OpenAPI document of the service.
 type document struct {
-	spec *openapi3.T
+	spec     *openapi3.T
+	patterns map[string]*regexp.Regexp // by path, with and without the prefix
 }
 
 func loadDocument(ctx context.Context, data []byte) (*document, error) {
@@ -22,7 +23,13 @@ func loadDocument(ctx context.Context, data []byte) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &document{spec: spec}, spec.Validate(ctx)
+	d := &document{spec: spec, patterns: map[string]*regexp.Regexp{}}
+	parameter := regexp.MustCompile(`\\{[a-z]+\\}`)
+	for path := range spec.Paths.Map() {
+		pattern := parameter.ReplaceAllString(regexp.QuoteMeta(path), "[^/]*")
+		d.patterns[path] = regexp.MustCompile("^(/api/user-sync)?" + pattern + "$")
+	}
+	return d, spec.Validate(ctx)
 }
 
 // check returns an error when the document does not promise this answer: its status,
@@ -45,13 +52,21 @@ func (d *document) check(request *http.Request, status int, header http.Header, 
 	return nil
 }
 
+// isProtected reports whether the document asks for an access token.
+func (d *document) isProtected(request *http.Request) bool {
+	security := d.route(request).Operation.Security
+	return security != nil && len(*security) > 0
+}
+
 // route finds the operation by itself, because the routers of kin-openapi decode paths
 // before they match them.
 func (d *document) route(request *http.Request) *routers.Route {
-	parameter := regexp.MustCompile(`\\{[a-z]+\\}`)
+	received := request.URL.RawPath // EscapedPath would decode what it would have written otherwise.
+	if received == "" {
+		received = request.URL.EscapedPath()
+	}
 	for path, item := range d.spec.Paths.Map() {
-		pattern := parameter.ReplaceAllString(regexp.QuoteMeta(path), "[^/]*")
-		if !regexp.MustCompile("^(/api/user-sync)?" + pattern + "$").MatchString(request.URL.EscapedPath()) {
+		if !d.patterns[path].MatchString(received) {
 			continue
 		}
 		operation := item.Operations()[request.Method]

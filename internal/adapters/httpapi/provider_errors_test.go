@@ -60,23 +60,33 @@ var routesToFail = []struct {
 	method, verb, target, body string
 	kinds                      []error
 }{
+	{"RightsOf", http.MethodPost, "/sync/user", employee, []error{domain.UnknownRole}},
 	{"PasswordPolicy", http.MethodPost, "/sync/user", employee, nil},
 	{"CreateUser", http.MethodPost, "/sync/user", employee, []error{
 		domain.UnknownRole, domain.UsernameConflict, domain.EmailConflict, domain.InvalidField, domain.PasswordRefused, domain.Partial,
 	}},
 	{"FindUser", http.MethodPost, "/sync/user", `{"username":"anna","email":"anna@bank.example","role":"Cashier"}`, nil},
 	{"FindUser", http.MethodPost, "/users/anna/reset-password", "", []error{domain.NotFound}},
+	{"Privileges", http.MethodPost, "/users/anna/reset-password", "", []error{domain.NotFound}},
+	{"Groups", http.MethodPost, "/users/anna/reset-password", "", []error{domain.NotFound}},
 	{"SendPasswordReset", http.MethodPost, "/users/anna/reset-password", "", []error{
 		domain.NotFound, domain.NoEmail, domain.UserDisabled, domain.EmailDeliveryFailed,
 	}},
 	{"FindUser", http.MethodPut, "/users/anna/status", `{"enabled":false}`, []error{domain.NotFound}},
+	{"Privileges", http.MethodPut, "/users/anna/status", `{"enabled":false}`, []error{domain.NotFound}},
+	{"Groups", http.MethodPut, "/users/anna/status", `{"enabled":true}`, []error{domain.NotFound}},
 	{"SetEnabled", http.MethodPut, "/users/anna/status", `{"enabled":false}`, []error{domain.NotFound, domain.InvalidField}},
 	{"EndSessions", http.MethodPut, "/users/anna/status", `{"enabled":false}`, []error{domain.NotFound}},
 	{"FindUser", http.MethodPost, "/users/anna/force-password-change", "", []error{domain.NotFound}},
+	{"Privileges", http.MethodPost, "/users/anna/force-password-change", "", []error{domain.NotFound}},
+	{"Groups", http.MethodPost, "/users/anna/force-password-change", "", []error{domain.NotFound}},
 	{"SetRequiredActions", http.MethodPost, "/users/anna/force-password-change", "", []error{domain.NotFound, domain.InvalidField}},
 	{"FindUser", http.MethodGet, "/users/anna/keycloak-status", "", []error{domain.NotFound}},
 	{"Memberships", http.MethodGet, "/users/anna/keycloak-status", "", []error{domain.NotFound}},
 }
+
+// protectingGroups makes the groups of targets count.
+func protectingGroups(with *settings) { with.app.Guard.ProtectedGroups = []domain.Group{"board"} }
 
 // cause is what must not leave the service except in its log.
 const cause = "GET http://keycloak.internal: refused"
@@ -94,7 +104,7 @@ func TestProviderErrors_AreAnsweredAsTheContractSays(t *testing.T) {
 	for _, route := range routesToFail {
 		for _, err := range slices.Concat(everyMethod, route.kinds) {
 			t.Run(fmt.Sprintf("%s in %s %s: %v", route.method, route.verb, route.target, err), func(t *testing.T) {
-				a := newAPI(t, failing{newRealm(t), map[string]error{route.method: failureOf(err)}})
+				a := newAPI(t, failing{newRealm(t), map[string]error{route.method: failureOf(err)}}, protectingGroups)
 
 				answer := a.send(route.verb, route.target, route.body)
 
@@ -112,6 +122,7 @@ func TestProviderErrors_AreAnsweredAsTheContractSays(t *testing.T) {
 
 func TestProviderErrors_OfAUserWhoVanishesNameTheUserAsGiven(t *testing.T) {
 	for method, target := range map[string]string{
+		"Privileges":         "POST /users/ANNA/reset-password",
 		"SendPasswordReset":  "POST /users/ANNA/reset-password",
 		"SetEnabled":         "PUT /users/ANNA/status",
 		"EndSessions":        "PUT /users/ANNA/status",

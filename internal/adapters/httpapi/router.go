@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"user-sync-service/internal/app"
+	"user-sync-service/internal/domain"
 )
 
 // pathPrefix is where the web app calls the service; most gateways strip it, one does
@@ -25,6 +26,9 @@ var openAPIDocument []byte
 // Config is what New needs. All members are required.
 type Config struct {
 	Service *app.Service
+	Limits  Limits
+	// CrossOrigin recognises what browsers send on behalf of other sites.
+	CrossOrigin *http.CrossOriginProtection
 	// Health returns nil, or why the identity provider is not usable. It must not wait.
 	Health func() error
 	// Ready reports whether the service takes requests: started and not draining.
@@ -41,21 +45,22 @@ type Config struct {
 
 type api struct {
 	Config
-	mux *chi.Mux
+	mux    *chi.Mux
+	limits *limits
 }
 
 // New returns the handler of all routes.
 func New(config Config) http.Handler {
-	a := &api{Config: config, mux: chi.NewMux()}
+	a := &api{Config: config, mux: chi.NewMux(), limits: newLimits(config.Limits)}
 	a.mux.Use(identify, a.record, a.recoverPanic)
 	a.mux.NotFound(a.notFound)
 	a.mux.MethodNotAllowed(a.methodNotAllowed)
 	for _, prefix := range []string{"", pathPrefix} {
-		a.mux.Post(prefix+"/sync/user", a.syncUser)
-		a.mux.Post(prefix+"/users/{username}/reset-password", a.resetPassword)
-		a.mux.Put(prefix+"/users/{username}/status", a.setStatus)
-		a.mux.Post(prefix+"/users/{username}/force-password-change", a.forcePasswordChange)
-		a.mux.Get(prefix+"/users/{username}/keycloak-status", a.getStatus)
+		a.mux.Post(prefix+"/sync/user", a.protected(domain.ActionSyncUser, a.syncUser))
+		a.mux.Post(prefix+"/users/{username}/reset-password", a.protected(domain.ActionResetPassword, a.resetPassword))
+		a.mux.Put(prefix+"/users/{username}/status", a.protected(domain.ActionSetStatus, a.setStatus))
+		a.mux.Post(prefix+"/users/{username}/force-password-change", a.protected(domain.ActionForcePasswordChange, a.forcePasswordChange))
+		a.mux.Get(prefix+"/users/{username}/keycloak-status", a.protected(domain.ActionGetStatus, a.getStatus))
 
 		a.mux.Get(prefix+"/health", a.health)
 		a.mux.Get(prefix+"/livez", a.livez)

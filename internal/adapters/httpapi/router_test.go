@@ -113,7 +113,7 @@ func requestTo(t *testing.T, method, target string) *http.Request {
 // A client behind a real connection gets the same: whole, and never empty.
 func TestRouter_AnswersWholeOverARealConnection(t *testing.T) {
 	a := newAPI(t, newRealm(t))
-	server := httptest.NewServer(a.handler)
+	server := httptest.NewServer(a)
 	defer server.Close()
 	tooLarge := `{"username":"` + strings.Repeat("a", 3<<20) + `"}`
 	for _, test := range []struct {

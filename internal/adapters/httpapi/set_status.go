@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 
+	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
 )
 
@@ -17,36 +18,33 @@ type setStatusBody struct {
 
 // setStatus handles "PUT /users/{username}/status". It looks at the body before the
 // user.
-func (a *api) setStatus(w http.ResponseWriter, r *http.Request) {
+func (a *api) setStatus(w http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
 	body, err := readObject(w, r)
 	if err != nil {
-		writeError(w, r, err)
-		return
+		return reply{}, err
 	}
 	enabled, err := parseEnabled(body)
 	if err != nil {
-		writeError(w, r, err)
-		return
+		return reply{}, err
 	}
 	given, username, err := target(r)
 	if err == nil {
-		err = a.Service.SetStatus(r.Context(), username, enabled)
+		err = a.Service.SetStatus(r.Context(), attempt, username, enabled)
 	}
 	if err != nil {
-		writeError(w, r, naming(err, "User "+given+" not found"))
-		return
+		return reply{}, naming(err, "User "+given+" not found")
 	}
 	word := "disabled"
 	if enabled {
 		word = "enabled"
 	}
-	writeJSON(w, http.StatusOK, setStatusBody{
+	return reply{status: http.StatusOK, body: setStatusBody{
 		Status:          "success",
 		Message:         "User " + given + " " + word + " successfully",
 		Username:        given,
 		Enabled:         enabled,
 		SessionsRevoked: !enabled,
-	})
+	}}, nil
 }
 
 func parseEnabled(body object) (bool, error) {

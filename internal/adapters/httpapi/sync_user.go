@@ -19,38 +19,34 @@ type syncedBody struct {
 }
 
 // syncUser handles "POST /sync/user".
-func (a *api) syncUser(w http.ResponseWriter, r *http.Request) {
+func (a *api) syncUser(w http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
 	body, err := readObject(w, r)
 	if err != nil {
-		writeError(w, r, err)
-		return
+		return reply{}, err
 	}
 	in, err := parseSyncUser(body)
 	if err != nil {
-		writeError(w, r, err)
-		return
+		return reply{}, err
 	}
-	result, err := a.Service.SyncUser(r.Context(), in)
+	result, err := a.Service.SyncUser(r.Context(), attempt, in)
 	if err != nil {
-		writeError(w, r, err)
-		return
+		return reply{}, err
 	}
 	if !result.Created {
-		writeJSON(w, http.StatusOK, syncedBody{
+		return reply{status: http.StatusOK, body: syncedBody{
 			Status:  "exists",
 			Message: "User " + in.Username.String() + " already exists in Keycloak",
 			ID:      result.ID,
-		})
-		return
+		}}, nil
 	}
-	writeJSON(w, http.StatusCreated, syncedBody{
+	return reply{status: http.StatusCreated, body: syncedBody{
 		Status:            "success",
 		Message:           "User " + in.Username.String() + " synced to Keycloak successfully",
 		ID:                result.ID,
 		TemporaryPassword: result.Password.Reveal(),
 		RequiredActions:   result.RequiredActions,
 		Warnings:          result.Warnings,
-	})
+	}}, nil
 }
 
 // parseSyncUser looks at the members in the order that the contract fixes: username,

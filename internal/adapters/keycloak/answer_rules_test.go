@@ -26,11 +26,24 @@ func ruleCases() []ruleCase {
 	return []ruleCase{
 		{answerRule{opLogin, badRequest, "", domain.Internal}, opLogin, badRequest, `{"error":"invalid_request","error_description":"Unexpected error when authenticating client"}`},
 		{answerRule{opLogin, 401, "", domain.Internal}, opLogin, 401, `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`},
+		{answerRule{opIntrospectToken, 401, "", domain.Internal}, opIntrospectToken, 401, `{"error":"invalid_request","error_description":"Authentication failed."}`},       // 26.4
+		{answerRule{opIntrospectToken, 401, "", domain.Internal}, opIntrospectToken, 401, `{"error":"invalid_client","error_description":"Client authentication failed."}`}, // 26.7
+		{answerRule{opGetAdministration, 403, "HTTP 403 Forbidden", administrationHidden}, opGetAdministration, 403, `{"error":"HTTP 403 Forbidden"}`},
+		{answerRule{opGetAdministration, notFound, "Client not found", administrationHidden}, opGetAdministration, notFound, `{"error":"Client not found"}`},
+		{answerRule{opGetRoleParts, 403, "HTTP 403 Forbidden", partsHidden}, opGetRoleParts, 403, `{"error":"HTTP 403 Forbidden"}`},
+		{answerRule{opGetRoleParts, 403, "unknown_error", partsHidden}, opGetRoleParts, 403, `{"error":"unknown_error"}`}, // 24
+		{answerRule{"", notFound, "Could not find group by id", groupGone}, opGetGroupRoles, notFound, `{"error":"Could not find group by id"}`},
+		{answerRule{"", notFound, "Could not find group by id", groupGone}, opGetAdministration, notFound, `{"error":"Could not find group by id"}`},
 		{answerRule{"", 401, "", loginStale}, opFindUser, 401, `{"error":"HTTP 401 Unauthorized"}`},
 		{answerRule{"", 403, "", domain.Internal}, opAssignRole, 403, `{"error":"unknown_error"}`},          // 24
 		{answerRule{"", 403, "", domain.Internal}, opAssignRole, 403, `{"error":"HTTP 403 Forbidden"}`},     // 25 and later
 		{answerRule{"", 403, "", domain.Internal}, opLogin, 403, `{"error":"access_denied"}`},               // the realm is off
 		{answerRule{"", 403, "", domain.Internal}, opFindUser, 403, `<html>blocked by the firewall</html>`}, // not Keycloak's own
+		{answerRule{"", 403, "", domain.Internal}, opGetAdministration, 403, `<html>blocked by the firewall</html>`},
+		{answerRule{"", 403, "", domain.Internal}, opGetRoleParts, 403, `<html>blocked by the firewall</html>`},
+		{answerRule{"", 403, "", domain.Internal}, opIntrospectToken, 403, `{"error":"invalid_request","error_description":"Client not allowed."}`}, // a public client
+		{answerRule{"", badRequest, "", domain.Internal}, opIntrospectToken, badRequest, `{"error":"invalid_request","error_description":"Unsupported token type."}`},
+		{answerRule{"", notFound, "Realm does not exist", domain.Internal}, opIntrospectToken, notFound, `{"error":"Realm does not exist"}`},
 		{answerRule{"", notFound, "Realm does not exist", domain.Internal}, opLogin, notFound, `{"error":"Realm does not exist"}`},
 		{answerRule{"", notFound, "Realm not found", domain.Internal}, opFindUser, notFound, `{"error":"Realm not found."}`},
 		{answerRule{opGetRole, notFound, "Could not find role", roleGone}, opGetRole, notFound, `{"error":"Could not find role","error_description":"For more on this error consult the server log at the debug level."}`},
@@ -73,6 +86,7 @@ func ruleCases() []ruleCase {
 		{answerRule{"", 0, "", domain.BadAnswer}, opFindUser, notFound, `null`},
 		// The text of one call's rule means nothing in the answer to another call.
 		{answerRule{"", 0, "", domain.BadAnswer}, opUpdateUser, notFound, `{"error":"Role not found"}`},
+		{answerRule{"", 0, "", domain.BadAnswer}, opGetRoleParts, notFound, `{"error":"Could not find role with id"}`},
 		{answerRule{"", 0, "", domain.BadAnswer}, opGetRole, notFound, `{"error":"Group path does not exist"}`},
 	}
 }

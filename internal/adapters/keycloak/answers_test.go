@@ -13,45 +13,90 @@ import (
 	"user-sync-service/internal/domain"
 )
 
-// operation is one method of the port and the route that it ends with.
+// operation is one method of a port and a route that it asks.
 type operation struct {
 	name, route string
 	run         func(t *testing.T, p *keycloak.Provider, id domain.UserID) error
+	// ofUser says that the method takes the id of a user.
+	ofUser bool
+	// bears403 says that the method goes on after a 403 for the route.
+	bears403 bool
 }
 
 func operations() []operation {
 	return []operation{
-		{"Check", "GET realm", func(t *testing.T, p *keycloak.Provider, _ domain.UserID) error { return p.Check(t.Context()) }},
-		{"FindUser", "GET users", func(t *testing.T, p *keycloak.Provider, _ domain.UserID) error {
+		{name: "Check", route: "GET realm", run: check},
+		{name: "Check own user", route: "GET users", run: check},
+		{name: "Check own roles", route: ownRoute, run: check},
+		{name: "FindUser", route: "GET users", run: func(t *testing.T, p *keycloak.Provider, _ domain.UserID) error {
 			user, err := p.FindUser(t.Context(), username(t, "present"))
 			assert.True(t, err == nil || user.ID == "", "a user together with an error")
 			return err
 		}},
-		{"Memberships roles", "GET users/{id}/role-mappings/realm", memberships},
-		{"Memberships groups", "GET users/{id}/groups", memberships},
-		{"CreateUser", "POST users", func(t *testing.T, p *keycloak.Provider, _ domain.UserID) error {
+		{name: "Memberships roles", route: "GET users/{id}/role-mappings/realm", run: memberships, ofUser: true},
+		{name: "Memberships groups", route: "GET users/{id}/groups", run: memberships, ofUser: true},
+		{name: "Groups", route: "GET users/{id}/groups", ofUser: true, run: func(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
+			groups, err := p.Groups(t.Context(), id)
+			assert.True(t, err == nil || groups == nil, "groups together with an error")
+			return err
+		}},
+		{name: "Privileges existence", route: "GET roles/{role}", run: privileges},
+		{name: "Privileges roles", route: userRealmRoute, run: privileges, ofUser: true},
+		{name: "Privileges administration", route: userClientRoute, run: privileges, ofUser: true, bears403: true},
+		{name: "RightsOf role", route: "GET roles/{role}", run: rights},
+		{name: "RightsOf parts", route: partsRoute, run: rights, bears403: true},
+		{name: "RightsOf group", route: groupRoute, run: rights},
+		{name: "RightsOf group's realm roles", route: groupRealmRoute, run: rights},
+		{name: "RightsOf group's administration", route: groupClientRoute, run: rights, bears403: true},
+		{name: "RightsOf group's own roles", route: groupRolesRoute, run: rights},
+		{name: "TokenActive", route: introspectRoute, run: func(t *testing.T, p *keycloak.Provider, _ domain.UserID) error {
+			active, err := p.TokenActive(t.Context(), callerToken)
+			assert.True(t, err == nil || !active, "an active token together with an error")
+			return err
+		}},
+		{name: "CreateUser", route: "POST users", run: func(t *testing.T, p *keycloak.Provider, _ domain.UserID) error {
 			_, err := p.CreateUser(t.Context(), newcomer(t, "anna"))
 			return err
 		}},
-		{"SetEnabled", "PUT users/{id}", func(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
+		{name: "SetEnabled", route: "PUT users/{id}", ofUser: true, run: func(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
 			return p.SetEnabled(t.Context(), id, false)
 		}},
-		{"SetRequiredActions", "PUT users/{id}", func(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
+		{name: "SetRequiredActions", route: "PUT users/{id}", ofUser: true, run: func(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
 			return p.SetRequiredActions(t.Context(), id, nil)
 		}},
-		{"EndSessions", "POST users/{id}/logout", func(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
+		{name: "EndSessions", route: "POST users/{id}/logout", ofUser: true, run: func(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
 			return p.EndSessions(t.Context(), id)
 		}},
-		{"SendPasswordReset", "PUT users/{id}/execute-actions-email", func(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
+		{name: "SendPasswordReset", route: "PUT users/{id}/execute-actions-email", ofUser: true, run: func(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
 			return p.SendPasswordReset(t.Context(), id, time.Hour)
 		}},
 	}
+}
+
+func check(t *testing.T, p *keycloak.Provider, _ domain.UserID) error {
+	t.Helper()
+	return p.Check(t.Context())
 }
 
 func memberships(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
 	t.Helper()
 	found, err := p.Memberships(t.Context(), id)
 	assert.True(t, err == nil || (found.Roles == nil && found.Groups == nil), "lists together with an error")
+	return err
+}
+
+func privileges(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
+	t.Helper()
+	found, err := p.Privileges(t.Context(), id, []domain.RealmRole{"teller"})
+	assert.True(t, err == nil || found == nil, "privileges together with an error")
+	return err
+}
+
+// rights asks for an assignment that takes every sort of call to gather.
+func rights(t *testing.T, p *keycloak.Provider, _ domain.UserID) error {
+	t.Helper()
+	found, err := p.RightsOf(t.Context(), domain.Assignment{Role: "chief", Group: "head/board"})
+	assert.True(t, err == nil || (found.Roles == nil && found.Administration == nil && found.Unseen == nil), "rights together with an error")
 	return err
 }
 
@@ -103,6 +148,9 @@ func TestAnswers_ThatAreNone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, op := range operations() {
+				if name == "403" && op.bears403 {
+					continue
+				}
 				s := newStub(t)
 				id := s.plant(present())
 				p := s.provider(t, impatientFor(c.kind))

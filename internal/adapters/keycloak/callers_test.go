@@ -47,6 +47,18 @@ func TestCallers_WhoLeaveGetUnavailable(t *testing.T) {
 			_, err := p.Memberships(ctx, id)
 			return err
 		},
+		userClientRoute: func(ctx context.Context, p *keycloak.Provider, id domain.UserID) error {
+			_, err := p.Privileges(ctx, id, nil)
+			return err
+		},
+		userRealmRoute: func(ctx context.Context, p *keycloak.Provider, id domain.UserID) error {
+			_, err := p.Privileges(ctx, id, []domain.RealmRole{"teller"})
+			return err
+		},
+		introspectRoute: func(ctx context.Context, p *keycloak.Provider, _ domain.UserID) error {
+			_, err := p.TokenActive(ctx, callerToken)
+			return err
+		},
 		"PUT users/{id}": func(ctx context.Context, p *keycloak.Provider, id domain.UserID) error {
 			return p.SetEnabled(ctx, id, false)
 		},

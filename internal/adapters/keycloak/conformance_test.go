@@ -24,6 +24,7 @@ func TestConformance(t *testing.T) {
 		return porttest.Subject{
 			Provider: s.provider(t),
 			Role:     "teller", Group: "tellers", MissingRole: "no-such-role", MissingGroup: "no-such-group",
+			CarriedRole: "auditor", CompositeRole: "chief", CarryingGroup: "head/board", AdministratorRole: "operator",
 			RefusedUsername: "ab", RefusedName: "<b>",
 
 			AddUser: func(user domain.User, password string, in ...domain.Assignment) (domain.UserID, error) {
@@ -36,7 +37,9 @@ func TestConformance(t *testing.T) {
 				}
 				for _, assignment := range in {
 					planted.roles = append(planted.roles, string(assignment.Role))
-					planted.groups = append(planted.groups, string(assignment.Group))
+					if assignment.Group != "" {
+						planted.groups = append(planted.groups, string(assignment.Group))
+					}
 				}
 				return domain.UserID(s.plant(planted)), nil
 			},

@@ -4,19 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 
 	"user-sync-service/internal/domain"
 )
-
-// role is what Keycloak wants to know of a realm role to assign it: both members, and
-// both right.
-type role struct {
-	id, name string
-}
 
 // CreateUser makes the user in two calls: one creates it with its group, password and
 // required actions, one assigns the role, which Keycloak ignores in the first. When the
@@ -29,10 +21,7 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 	if err := settings.checkUsername(user); err != nil {
 		return domain.CreatedUser{}, err
 	}
-	assigned, err := p.roles.get(ctx, string(user.Assignment.Role))
-	if errors.Is(err, roleGone) {
-		return domain.CreatedUser{}, &domain.Error{Kind: domain.UnknownRole, Err: err}
-	}
+	assigned, err := p.assignedRole(ctx, user.Assignment)
 	if err != nil {
 		return domain.CreatedUser{}, err
 	}
@@ -54,16 +43,15 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 // group.
 func (p *Provider) createWithGroup(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error) {
 	group := user.Assignment.Group
-	missing := false
-	if group != "" {
-		_, err := p.groups.get(ctx, string(group))
-		missing = errors.Is(err, groupGone)
-		if err != nil && !missing {
-			return domain.CreatedUser{}, err
-		}
-	}
-	if group == "" || missing {
+	if group == "" {
 		return p.createWithoutGroup(ctx, user)
+	}
+	known, err := p.groups.get(ctx, string(group))
+	if errors.Is(err, groupGone) {
+		return p.createWithoutGroup(ctx, user)
+	}
+	if err != nil {
+		return domain.CreatedUser{}, err
 	}
 
 	id, err := p.post(ctx, user, group)
@@ -72,7 +60,7 @@ func (p *Provider) createWithGroup(ctx context.Context, user domain.NewUser) (do
 	}
 	// That is Keycloak's answer to a group that has gone. It answers so for other faults
 	// as well, so it is asked for the group.
-	p.groups.forget(string(group), group)
+	p.groups.forget(string(group), known)
 	if _, groupErr := p.groups.get(ctx, string(group)); !errors.Is(groupErr, groupGone) {
 		return domain.CreatedUser{}, &domain.Error{Kind: domain.BadAnswer, Err: err}
 	}
@@ -140,7 +128,7 @@ func (p *Provider) clearUpConflict(ctx context.Context, user domain.NewUser, cau
 
 // assignRole gives the user the realm role. A role that was deleted and made again has
 // another id, so a refused one is read anew and tried once more.
-func (p *Provider) assignRole(ctx context.Context, id domain.UserID, assigned role) error {
+func (p *Provider) assignRole(ctx context.Context, id domain.UserID, assigned *role) error {
 	assign := func() error {
 		return p.onUser(ctx, opAssignRole, id, func(ctx context.Context, token, userID string) error {
 			return p.client.AddRealmRoleToUser(ctx, token, p.realm, userID, []gocloak.Role{{ID: &assigned.id, Name: &assigned.name}})
@@ -193,52 +181,6 @@ func (p *Provider) delete(ctx context.Context, id domain.UserID) error {
 	return p.onUser(ctx, opDeleteUser, id, func(ctx context.Context, token, userID string) error {
 		return p.client.DeleteUser(ctx, token, p.realm, userID)
 	})
-}
-
-func (p *Provider) loadRole(ctx context.Context, name string) (role, time.Duration, error) {
-	segment, ok := pathSegment(name)
-	if !ok {
-		return role{}, 0, &domain.Error{Kind: roleGone}
-	}
-	var found *gocloak.Role
-	err := p.call(ctx, opGetRole, func(ctx context.Context, token string) error {
-		var err error
-		found, err = p.client.GetRealmRole(ctx, token, p.realm, segment)
-		return err
-	})
-	if err != nil {
-		return role{}, 0, err
-	}
-	if gocloak.NilOrEmpty(found.ID) || gocloak.PString(found.Name) != name {
-		return role{}, 0, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get role: an answer about something else")}
-	}
-	return role{id: *found.ID, name: name}, roleLifetime, nil
-}
-
-// loadGroup finds out whether the realm has the group. Keycloak wants the slashes of a
-// path raw, and 26.4.4 and later refuse one at the beginning.
-func (p *Provider) loadGroup(ctx context.Context, path string) (domain.Group, time.Duration, error) {
-	var segments []string
-	for name := range strings.SplitSeq(path, "/") {
-		segment, ok := pathSegment(name)
-		if !ok {
-			return "", 0, &domain.Error{Kind: groupGone}
-		}
-		segments = append(segments, segment)
-	}
-	var found *gocloak.Group
-	err := p.call(ctx, opGetGroup, func(ctx context.Context, token string) error {
-		var err error
-		found, err = p.client.GetGroupByPath(ctx, token, p.realm, strings.Join(segments, "/"))
-		return err
-	})
-	if err != nil {
-		return "", 0, err
-	}
-	if gocloak.PString(found.Path) != "/"+path {
-		return "", 0, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get group: an answer about something else")}
-	}
-	return domain.Group(path), groupLifetime, nil
 }
 
 func representationOf(user domain.NewUser, group domain.Group) gocloak.User {

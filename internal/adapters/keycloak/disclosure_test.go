@@ -49,14 +49,14 @@ func chain(err error) string {
 func TestErrors_NameNobodyAndNoSecret(t *testing.T) {
 	stderr := captureStderr(t)
 	private := []string{
-		stubSecret, "a%2541", "Temp0rary", "token-", "Bearer", "present", "anna", "@", "bank.example", "http://", "/admin/", "username=",
+		stubSecret, "a%2541", callerToken, "eyJ", "Temp0rary", "token-", "Bearer", "present", "anna", "@", "bank.example", "http://", "/admin/", "username=",
 	}
-	tell := `present anna anna@bank.example <present@bank.example> "Temp0rary-Passw0rd"`
+	tell := `present anna anna@bank.example <present@bank.example> "Temp0rary-Passw0rd" ` + callerToken
 	type fault struct {
 		name string
 		with http.HandlerFunc
 	}
-	logIn := operation{"log in", "POST token", func(t *testing.T, p *keycloak.Provider, _ domain.UserID) error { return p.Check(t.Context()) }}
+	logIn := operation{name: "log in", route: "POST token", run: check}
 	cases := []fault{
 		{"closed", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 		{"cut off", cutOff},
@@ -71,6 +71,7 @@ func TestErrors_NameNobodyAndNoSecret(t *testing.T) {
 			http.Redirect(w, r, "/users?username=present", http.StatusMovedPermanently)
 		}},
 		{"addresses", saying(500, "application/json", `{"errorMessage":"Failed to send execute actions email: 550 <present@bank.example>: no mailbox; anna@bank.example, too"}`)},
+		{"token", saying(400, "application/json", `{"error":"invalid_request","error_description":"the token (`+callerToken+`) is none"}`)},
 		{"violation", saying(400, "application/json", `{"field":"email","errorMessage":"anna@bank.example is not of the bank","params":["anna@bank.example"]}`)},
 		{"401", saying(401, "application/json", `{"error":"HTTP 401 Unauthorized"}`)},
 		{"404", saying(404, "application/json", `{"error":"User not found"}`)},

@@ -17,19 +17,24 @@ import (
 type operation string
 
 const (
-	opLogin           operation = "log in"
-	opGetRealm        operation = "get realm"
-	opGetRole         operation = "get role"
-	opGetGroup        operation = "get group"
-	opFindUser        operation = "find user"
-	opCreateUser      operation = "create user"
-	opAssignRole      operation = "assign role"
-	opDeleteUser      operation = "delete user"
-	opGetUserRoles    operation = "get user roles"
-	opGetUserGroups   operation = "get user groups"
-	opUpdateUser      operation = "update user"
-	opEndSessions     operation = "end sessions"
-	opSendActionsMail operation = "send actions mail"
+	opLogin             operation = "log in"
+	opIntrospectToken   operation = "introspect token"
+	opGetRealm          operation = "get realm"
+	opGetRole           operation = "get role"
+	opGetRoleParts      operation = "get role parts"
+	opGetGroup          operation = "get group"
+	opGetGroupRoles     operation = "get group roles"
+	opGetOwnRoles       operation = "get own roles"
+	opGetAdministration operation = "get administration rights"
+	opFindUser          operation = "find user"
+	opCreateUser        operation = "create user"
+	opAssignRole        operation = "assign role"
+	opDeleteUser        operation = "delete user"
+	opGetUserRoles      operation = "get user roles"
+	opGetUserGroups     operation = "get user groups"
+	opUpdateUser        operation = "update user"
+	opEndSessions       operation = "end sessions"
+	opSendActionsMail   operation = "send actions mail"
 )
 
 // Kinds that the use cases never see: they steer this adapter only.
@@ -44,6 +49,11 @@ const (
 	creationFailed domain.Kind = "creation_failed"
 	// conflictUnclear: the creation lost a race, Keycloak does not say against what.
 	conflictUnclear domain.Kind = "conflict_unclear"
+	// partsHidden: Keycloak does not show us what a role contains.
+	partsHidden domain.Kind = "parts_hidden"
+	// administrationHidden: Keycloak does not show us the rights in the administration
+	// client, or it has another one by now.
+	administrationHidden domain.Kind = "administration_hidden"
 )
 
 // answerRule says what an answer means. The first rule that fits counts.
@@ -61,12 +71,19 @@ func answerRules() []answerRule {
 	return []answerRule{
 		{opLogin, http.StatusBadRequest, "", domain.Internal},
 		{opLogin, http.StatusUnauthorized, "", domain.Internal},
+		{opIntrospectToken, http.StatusUnauthorized, "", domain.Internal},
 		{"", http.StatusUnauthorized, "", loginStale},
+		// Only in Keycloak's own words: a gateway's 403 says nothing about the realm.
+		{opGetAdministration, http.StatusForbidden, "HTTP 403 Forbidden", administrationHidden},
+		{opGetAdministration, http.StatusNotFound, "Client not found", administrationHidden},
+		{opGetRoleParts, http.StatusForbidden, "HTTP 403 Forbidden", partsHidden},
+		{opGetRoleParts, http.StatusForbidden, "unknown_error", partsHidden},
 		{"", http.StatusForbidden, "", domain.Internal},
 		{"", http.StatusNotFound, "Realm does not exist", domain.Internal},
 		{"", http.StatusNotFound, "Realm not found", domain.Internal},
 		{opGetRole, http.StatusNotFound, "Could not find role", roleGone},
 		{opGetGroup, http.StatusNotFound, "Group path does not exist", groupGone},
+		{"", http.StatusNotFound, "Could not find group by id", groupGone},
 		{opAssignRole, http.StatusNotFound, "Role not found", roleGone},
 		{"", http.StatusNotFound, "User not found", domain.NotFound},
 		// The losers of a race get texts that do not say what they lost on.
@@ -136,13 +153,17 @@ func fieldProblem(key string) string {
 }
 
 // forLog returns what may be logged of a refusal: Keycloak's own error texts, shortened
-// and without anything that looks like an e-mail address, never the whole body.
+// and without anything that looks like an e-mail address or a token, never the whole
+// body.
 func (a errorAnswer) forLog() string {
 	var texts []string
 	for _, text := range []string{a.Error, a.ErrorMessage, a.Description, a.Field} {
 		for word := range strings.FieldsSeq(text) {
-			if strings.Contains(word, "@") {
+			switch {
+			case strings.Contains(word, "@"):
 				word = "[e-mail]"
+			case strings.Contains(word, "eyJ"): // how every JWT begins
+				word = "[token]"
 			}
 			texts = append(texts, word)
 		}

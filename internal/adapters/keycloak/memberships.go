@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/Nerzal/gocloak/v13"
 	"golang.org/x/sync/errgroup"
@@ -23,22 +24,21 @@ func (p *Provider) Memberships(ctx context.Context, id domain.UserID) (domain.Me
 		})
 	})
 	both.Go(func() error {
-		return p.onUser(bothCtx, opGetUserGroups, id, func(ctx context.Context, token, userID string) error {
-			var err error
-			groups, err = p.client.GetUserGroups(ctx, token, p.realm, userID, gocloak.GetGroupsParams{})
-			return err
-		})
+		var err error
+		groups, err = p.userGroups(bothCtx, id)
+		return err
 	})
 	if err := both.Wait(); err != nil {
 		return domain.Memberships{}, err
 	}
 
+	names, err := roleNames(opGetUserRoles, roles)
+	if err != nil {
+		return domain.Memberships{}, err
+	}
 	var memberships domain.Memberships
-	for _, role := range roles {
-		if role == nil || gocloak.NilOrEmpty(role.Name) {
-			return domain.Memberships{}, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get user roles: a role without a name")}
-		}
-		memberships.Roles = append(memberships.Roles, domain.RealmRole(*role.Name))
+	for _, name := range names {
+		memberships.Roles = append(memberships.Roles, domain.RealmRole(name))
 	}
 	for _, group := range groups {
 		if group == nil || gocloak.NilOrEmpty(group.Name) {
@@ -47,4 +47,35 @@ func (p *Provider) Memberships(ctx context.Context, id domain.UserID) (domain.Me
 		memberships.Groups = append(memberships.Groups, *group.Name)
 	}
 	return memberships, nil
+}
+
+// Groups returns the paths of the user's groups, without Keycloak's slash before them.
+func (p *Provider) Groups(ctx context.Context, id domain.UserID) ([]domain.Group, error) {
+	found, err := p.userGroups(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var groups []domain.Group
+	for _, group := range found {
+		if group == nil {
+			return nil, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get user groups: a group that is none")}
+		}
+		path, ok := strings.CutPrefix(gocloak.PString(group.Path), "/")
+		if !ok || path == "" {
+			return nil, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get user groups: a group without a path")}
+		}
+		groups = append(groups, domain.Group(path))
+	}
+	return groups, nil
+}
+
+// userGroups reads all groups of the user: Keycloak cuts the list into pages only for
+// those who ask for pages.
+func (p *Provider) userGroups(ctx context.Context, id domain.UserID) (groups []*gocloak.Group, err error) {
+	err = p.onUser(ctx, opGetUserGroups, id, func(ctx context.Context, token, userID string) error {
+		var err error
+		groups, err = p.client.GetUserGroups(ctx, token, p.realm, userID, gocloak.GetGroupsParams{})
+		return err
+	})
+	return groups, err
 }

@@ -1,22 +1,32 @@
-// Package keycloak puts a Keycloak realm behind the port IdentityProvider, by way of
-// Keycloak's admin REST API and gocloak. It is the only package that knows either.
+// Package keycloak puts a Keycloak realm behind the ports IdentityProvider and
+// TokenIntrospector, by way of Keycloak's admin REST API and gocloak. It is the only
+// package that knows either.
 //
 // It logs in with the service's own client (client credentials); the service account
-// needs the roles manage-users and view-realm of the client realm-management, no more.
-// What it relies on has been seen on Keycloak 24.0.5 to 26.7.3.
+// needs the roles manage-users and view-realm of the client realm-management, assigned
+// to it directly. From Keycloak 26.7 on it also needs view-clients to see who
+// administers the realm. What it relies on has been seen on Keycloak 24.0.5 to 26.7.3.
 package keycloak
 
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/go-resty/resty/v2"
 
 	"user-sync-service/internal/domain"
+	"user-sync-service/internal/ports"
+)
+
+var (
+	_ ports.IdentityProvider  = (*Provider)(nil)
+	_ ports.TokenIntrospector = (*Provider)(nil)
 )
 
 // Config says which realm to serve and as whom.
@@ -33,19 +43,26 @@ type Config struct {
 	Transport http.RoundTripper
 	// Now is the clock by which tokens and caches expire; nil means time.Now.
 	Now func() time.Time
+	// Log takes what the owner of the realm should know; nil means that nobody is told.
+	Log *slog.Logger
 }
 
-// How long values read from Keycloak are kept. Realm roles and groups are configured
-// rarely, and a stale one is noticed and read again; the realm's settings are read
-// anew by every Check.
+// How long values read from Keycloak are kept. The realm's settings are read anew by
+// every Check.
 const (
-	roleLifetime     = 5 * time.Minute
-	groupLifetime    = 5 * time.Minute
-	settingsLifetime = time.Minute
+	// rightsLifetime is for roles and groups with what they bring along: short, because a
+	// privileged role that was put into one of them must not be given away unseen.
+	rightsLifetime    = 30 * time.Second
+	existenceLifetime = time.Minute
+	settingsLifetime  = time.Minute
+	// administrationLifetime costs nothing to be short, since Check reads the value again
+	// in the background. Until it is over, a realm that has become blind, as by an update
+	// of Keycloak, is taken for one that shows everything.
+	administrationLifetime = 5 * time.Minute
 )
 
 // Provider is a Keycloak realm as identity provider. It is safe for concurrent use and
-// implements ports.IdentityProvider.
+// implements ports.IdentityProvider and ports.TokenIntrospector.
 type Provider struct {
 	client      *gocloak.GoCloak
 	realm       string // escaped for a path
@@ -54,10 +71,16 @@ type Provider struct {
 	callTimeout time.Duration
 	pool        *http.Transport // nil when the transport was given
 
-	tokens   *cache[string] // one entry, under the key ""
-	roles    *cache[role]
-	groups   *cache[domain.Group]
-	settings *cache[realmSettings] // one entry, under the key ""
+	tokens         *cache[string] // one entry, under the key ""
+	roles          *cache[*role]
+	groups         *cache[*group]
+	existence      *cache[bool]          // of realm roles, by name
+	settings       *cache[realmSettings] // one entry, under the key ""
+	administration *cache[string]        // one entry, under the key "", see loadAdministration
+
+	administrationClient string // its name
+	log                  *slog.Logger
+	blindness            sync.Once // the warning about it
 }
 
 // New makes a Provider. It calls nobody yet; Close it in the end.
@@ -67,6 +90,12 @@ func New(config Config) *Provider {
 		clientID:    config.ClientID,
 		secret:      config.ClientSecret,
 		callTimeout: config.CallTimeout,
+
+		administrationClient: administrationClientOf(config.Realm),
+		log:                  config.Log,
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
 	}
 	transport := config.Transport
 	if transport == nil {
@@ -85,15 +114,20 @@ func New(config Config) *Provider {
 	p.tokens = newCache(now, p.logIn)
 	p.roles = newCache(now, p.loadRole)
 	p.groups = newCache(now, p.loadGroup)
+	p.existence = newCache(now, p.loadExistence)
 	p.settings = newCache(now, p.loadSettings)
+	p.administration = newCache(now, p.loadAdministration)
 	return p
 }
 
 // Close waits for what is still under way and closes the connections.
 func (p *Provider) Close() {
+	// Those first that make others load.
 	p.settings.close()
+	p.existence.close()
 	p.groups.close()
 	p.roles.close()
+	p.administration.close()
 	p.tokens.close()
 	if p.pool != nil {
 		p.pool.CloseIdleConnections()
@@ -145,7 +179,7 @@ func (p *Provider) exchange(ctx context.Context, op operation, send func(ctx con
 // logIn fetches an access token for the service account.
 func (p *Provider) logIn(ctx context.Context, _ string) (token string, lifetime time.Duration, err error) {
 	var jwt *gocloak.JWT
-	err = p.exchange(context.WithValue(ctx, loginKey{}, true), opLogin, func(ctx context.Context) error {
+	err = p.exchange(answeredLikeARead(ctx), opLogin, func(ctx context.Context) error {
 		var err error
 		// RFC 6749, section 2.3.1: both are form-encoded before they are put into the
 		// Basic header, and Keycloak decodes them. gocloak leaves that to us.

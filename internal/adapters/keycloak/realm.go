@@ -21,7 +21,11 @@ type realmSettings struct {
 // Check reads the realm: that shows that Keycloak answers, that it accepts our
 // credentials, and keeps the realm's settings fresh.
 func (p *Provider) Check(ctx context.Context) error {
-	_, err := p.settings.refresh(ctx, "")
+	if _, err := p.settings.refresh(ctx, ""); err != nil {
+		return err
+	}
+	// Kept ready, so that no write has to wait for it.
+	_, err := p.administration.get(ctx, "")
 	return err
 }
 

@@ -104,16 +104,19 @@ func TestRequests_LookUpsAreExact(t *testing.T) {
 	require.ErrorIs(t, err, domain.Unavailable)
 	assert.Equal(t, url.Values{"username": {"an_n%a*&exact=false"}, "exact": {"true"}}, lookUp.query)
 
+	// The service account was looked up before.
+	p := s.provider(t)
+	require.NoError(t, p.Check(t.Context()))
 	s.answers("POST users", 1, saying(409, "application/json", `{"error":"unknown_error"}`))
 	byName := s.watch("GET users", http.StatusServiceUnavailable)
-	_, err = create(t, s.provider(t), "anna")
+	_, err = create(t, p, "anna")
 	require.ErrorIs(t, err, domain.Unavailable)
 	assert.Equal(t, url.Values{"username": {"anna"}, "exact": {"true"}}, byName.query)
 
 	s.answers("POST users", 1, saying(409, "application/json", `{"error":"unknown_error"}`))
 	s.answers("GET users", 1, saying(200, "application/json", `[]`))
 	byAddress := s.watch("GET users", http.StatusServiceUnavailable)
-	_, err = create(t, s.provider(t), "anna")
+	_, err = create(t, p, "anna")
 	require.ErrorIs(t, err, domain.Unavailable)
 	assert.Equal(t, url.Values{"email": {"anna@bank.example"}, "exact": {"true"}}, byAddress.query)
 }

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,14 +36,18 @@ type stub struct {
 	URL string
 
 	mu        sync.Mutex
+	name      string               // of the realm
 	users     map[string]*stubUser // by id
-	roles     map[string]string    // name to id
+	account   *stubUser            // the service account's own; nil: none
+	roles     map[string]string    // realm roles, name to id
 	groups    map[string]bool      // by path
+	rights    stubRights
 	policy    string
 	hasPolicy int // the least length that policy asks for
 	byEmail   bool
 	tokens    map[string]bool
-	lifetime  int // of tokens, in seconds
+	lifetime  int             // of tokens, in seconds
+	active    map[string]bool // tokens of callers
 	noMails   bool
 	mails     []string
 	sessions  map[string]string // session to user id
@@ -63,8 +69,8 @@ type stubUser struct {
 
 	password string
 	locked   bool
-	roles    []string
-	groups   []string
+	roles    []string // assigned directly; those of a client as "client:role"
+	groups   []string // paths
 }
 
 // override is another answer to the next requests for a route.
@@ -74,16 +80,22 @@ type override struct {
 	with  http.HandlerFunc
 }
 
-// newStub starts a stub with the role teller and the group tellers.
+// newStub starts a stub with the role teller and the group tellers, and with roles and
+// groups that carry others: chief and the members of head are auditors, operator may
+// administer the realm.
 func newStub(t *testing.T) *stub {
 	t.Helper()
 	s := &stub{
-		users: map[string]*stubUser{}, roles: map[string]string{"teller": "role-1", "a/b": "role-2", "100%": "role-3"}, groups: map[string]bool{"tellers": true, "branches/north": true},
-		policy: "length(8) and notUsername(undefined)", hasPolicy: 8, tokens: map[string]bool{}, lifetime: 300, sessions: map[string]string{},
+		name: stubRealm, users: map[string]*stubUser{}, account: serviceAccount(),
+		roles:  map[string]string{"teller": "role-1", "a/b": "role-2", "100%": "role-3", "auditor": "role-4", "chief": "role-5", "operator": "role-6"},
+		groups: map[string]bool{"tellers": true, "branches": true, "branches/north": true, "head": true, "head/board": true},
+		rights: newStubRights(),
+		policy: "length(8) and notUsername(undefined)", hasPolicy: 8, tokens: map[string]bool{}, lifetime: 300, active: map[string]bool{}, sessions: map[string]string{},
 	}
 	mux := http.NewServeMux()
 	const admin = "/admin/realms/{realm}"
-	for route, handler := range map[string]http.HandlerFunc{
+	routes := s.rightsRoutes(admin)
+	maps.Copy(routes, map[string]http.HandlerFunc{
 		"POST /realms/{realm}/protocol/openid-connect/token": s.token,
 		"GET " + admin:                                       s.realm,
 		"GET " + admin + "/roles/{role}":                     s.role,
@@ -97,7 +109,8 @@ func newStub(t *testing.T) *stub {
 		"GET " + admin + "/users/{id}/groups":                s.userGroups,
 		"POST " + admin + "/users/{id}/logout":               s.logout,
 		"PUT " + admin + "/users/{id}/execute-actions-email": s.mail,
-	} {
+	})
+	for route, handler := range routes {
 		mux.HandleFunc(route, s.guard(shortRoute(route), handler))
 	}
 	server := httptest.NewServer(mux)
@@ -140,9 +153,9 @@ func (s *stub) guard(route string, handler http.HandlerFunc) http.HandlerFunc {
 		switch {
 		case with != nil:
 			with(w, r)
-		case route != "POST token" && !known:
+		case !strings.HasPrefix(route, "POST token") && !known:
 			answer(w, http.StatusUnauthorized, `{"error":"HTTP 401 Unauthorized"}`)
-		case route != "POST token" && r.PathValue("realm") != stubRealm:
+		case !strings.HasPrefix(route, "POST token") && r.PathValue("realm") != s.name:
 			answer(w, http.StatusNotFound, `{"error":"Realm not found."}`)
 		default:
 			s.mu.Lock()
@@ -226,20 +239,11 @@ func answerJSON(w http.ResponseWriter, value any) {
 }
 
 func (s *stub) token(w http.ResponseWriter, r *http.Request) {
-	encoded, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Basic ")
-	plain, _ := base64.StdEncoding.DecodeString(encoded)
-	id, secret, _ := strings.Cut(string(plain), ":")
-	id, errID := url.QueryUnescape(id)
-	secret, errSecret := url.QueryUnescape(secret)
-	switch {
-	case r.PathValue("realm") != stubRealm:
-		answer(w, http.StatusNotFound, `{"error":"Realm does not exist"}`)
+	if !s.authenticate(w, r) {
 		return
-	case errID != nil || errSecret != nil:
-		answer(w, http.StatusBadRequest, `{"error":"invalid_request","error_description":"Unexpected error when authenticating client"}`)
-		return
-	case id != stubClient || secret != stubSecret || r.PostFormValue("grant_type") != "client_credentials":
-		answer(w, http.StatusUnauthorized, `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`)
+	}
+	if r.PostFormValue("grant_type") != "client_credentials" {
+		answer(w, http.StatusBadRequest, `{"error":"unsupported_grant_type"}`)
 		return
 	}
 	s.serial++
@@ -248,17 +252,36 @@ func (s *stub) token(w http.ResponseWriter, r *http.Request) {
 	answerJSON(w, map[string]any{"access_token": token, "expires_in": s.lifetime, "token_type": "Bearer"})
 }
 
+// authenticate checks the client's id and secret, or refuses them.
+func (s *stub) authenticate(w http.ResponseWriter, r *http.Request) bool {
+	encoded, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Basic ")
+	plain, _ := base64.StdEncoding.DecodeString(encoded)
+	id, secret, _ := strings.Cut(string(plain), ":")
+	id, errID := url.QueryUnescape(id)
+	secret, errSecret := url.QueryUnescape(secret)
+	switch {
+	case r.PathValue("realm") != s.name:
+		answer(w, http.StatusNotFound, `{"error":"Realm does not exist"}`)
+	case errID != nil || errSecret != nil:
+		answer(w, http.StatusBadRequest, `{"error":"invalid_request","error_description":"Unexpected error when authenticating client"}`)
+	case id != stubClient || secret != stubSecret:
+		answer(w, http.StatusUnauthorized, `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`)
+	default:
+		return true
+	}
+	return false
+}
+
 func (s *stub) realm(w http.ResponseWriter, _ *http.Request) {
-	answerJSON(w, map[string]any{"realm": stubRealm, "enabled": true, "passwordPolicy": s.policy, "registrationEmailAsUsername": s.byEmail})
+	answerJSON(w, map[string]any{"realm": s.name, "enabled": true, "passwordPolicy": s.policy, "registrationEmailAsUsername": s.byEmail})
 }
 
 func (s *stub) role(w http.ResponseWriter, r *http.Request) {
-	id, ok := s.roles[r.PathValue("role")]
-	if !ok {
+	if _, ok := s.roles[r.PathValue("role")]; !ok {
 		answer(w, http.StatusNotFound, `{"error":"Could not find role"}`)
 		return
 	}
-	answerJSON(w, map[string]any{"id": id, "name": r.PathValue("role")})
+	answerJSON(w, s.whole(r.PathValue("role")))
 }
 
 func (s *stub) group(w http.ResponseWriter, r *http.Request) {
@@ -267,7 +290,9 @@ func (s *stub) group(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusNotFound, `{"error":"Group path does not exist"}`)
 		return
 	}
-	answerJSON(w, map[string]any{"id": "group-" + path, "name": path[strings.LastIndex(path, "/")+1:], "path": "/" + path})
+	shown := groupOf(path)
+	shown["clientRoles"] = s.carriedByClient(path)
+	answerJSON(w, shown)
 }
 
 // find looks users up as Keycloak does: without "exact" by part of the name, and with
@@ -275,7 +300,11 @@ func (s *stub) group(w http.ResponseWriter, r *http.Request) {
 func (s *stub) find(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	found := []*stubUser{}
-	for _, u := range s.users {
+	everybody := slices.Collect(maps.Values(s.users))
+	if s.account != nil {
+		everybody = append(everybody, s.account)
+	}
+	for _, u := range everybody {
 		matches := func(field, value string) bool {
 			asked := strings.ToLower(query.Get(field))
 			if query.Get("exact") == "true" && asked != "" {
@@ -333,7 +362,7 @@ func (s *stub) create(w http.ResponseWriter, r *http.Request) {
 			answer(w, http.StatusInternalServerError, `{"error":"unknown_error"}`)
 			return
 		}
-		user.groups = append(user.groups, path[strings.LastIndex(path, "/")+1:])
+		user.groups = append(user.groups, strings.TrimPrefix(path, "/"))
 	}
 	for _, credential := range in.Credentials {
 		if len(credential.Value) < s.hasPolicy {
@@ -364,6 +393,9 @@ func withAction(actions []string, action string) []string {
 // user returns the user of the path, or answers that there is none.
 func (s *stub) user(w http.ResponseWriter, r *http.Request) (*stubUser, bool) {
 	user, ok := s.users[r.PathValue("id")]
+	if s.account != nil && r.PathValue("id") == s.account.ID {
+		user, ok = s.account, true
+	}
 	if !ok {
 		answer(w, http.StatusNotFound, `{"error":"User not found"}`)
 	}
@@ -395,26 +427,6 @@ func (s *stub) remove(w http.ResponseWriter, r *http.Request) {
 		delete(s.users, user.ID)
 		w.WriteHeader(http.StatusNoContent)
 	}
-}
-
-func (s *stub) userRoles(w http.ResponseWriter, r *http.Request) {
-	if user, ok := s.user(w, r); ok {
-		answerJSON(w, named(user.roles))
-	}
-}
-
-func (s *stub) userGroups(w http.ResponseWriter, r *http.Request) {
-	if user, ok := s.user(w, r); ok {
-		answerJSON(w, named(user.groups))
-	}
-}
-
-func named(names []string) []map[string]string {
-	items := []map[string]string{}
-	for _, name := range names {
-		items = append(items, map[string]string{"id": "id-of-" + name, "name": name})
-	}
-	return items
 }
 
 func (s *stub) assign(w http.ResponseWriter, r *http.Request) {

@@ -79,13 +79,13 @@ func namesUser(location string) bool {
 	return id != "" && strings.HasSuffix(parent, "/users/")
 }
 
-// checkForm refuses answers that Keycloak never gives. Reads and logins succeed with
-// 200 and a JSON object or array, writes with 201 or 204.
+// checkForm refuses answers that Keycloak never gives. Reads, logins and introspections
+// succeed with 200 and a JSON object or array, writes with 201 or 204.
 func checkForm(method string, resp *http.Response, body []byte) error {
 	if len(body) > maxAnswer {
 		return fmt.Errorf("an answer of more than %d bytes", maxAnswer)
 	}
-	write := method != http.MethodGet && resp.Request.Context().Value(loginKey{}) == nil
+	write := method != http.MethodGet && resp.Request.Context().Value(readKey{}) == nil
 	switch status := resp.StatusCode; {
 	case status >= http.StatusBadRequest:
 		return nil
@@ -108,8 +108,13 @@ func checkForm(method string, resp *http.Response, body []byte) error {
 	return nil
 }
 
-// loginKey marks the context of a login, the only write that succeeds with 200.
-type loginKey struct{}
+type readKey struct{}
+
+// answeredLikeARead marks the context of a POST that succeeds with 200: a login or an
+// introspection.
+func answeredLikeARead(ctx context.Context) context.Context {
+	return context.WithValue(ctx, readKey{}, true)
+}
 
 // newTransport returns a connection pool of its own that keeps connections open, so
 // that calls under load do not each open a new one.

@@ -19,22 +19,29 @@ func newSubject(t *testing.T) porttest.Subject {
 	t.Helper()
 	policy := domain.PasswordPolicy{MinLength: 12, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1, NotUsername: true}
 	p := memory.New(memory.Realm{
-		Roles:  []domain.RealmRole{"teller"},
-		Groups: []domain.Group{"tellers"},
-		Policy: policy,
+		Roles:          []domain.RealmRole{"teller", "auditor", "chief", "watcher"},
+		Groups:         []domain.Group{"tellers", "head", "head/board"},
+		Contains:       map[domain.RealmRole][]domain.RealmRole{"chief": {"auditor"}, "watcher": {"view-users"}},
+		Carries:        map[domain.Group][]domain.RealmRole{"tellers": {"teller"}, "head": {"auditor"}},
+		Administration: []domain.RealmRole{"view-users"},
+		Policy:         policy,
 	})
 	return porttest.Subject{
-		Provider:        p,
-		Role:            "teller",
-		Group:           "tellers",
-		MissingRole:     "astronaut",
-		MissingGroup:    "astronauts",
-		RefusedUsername: "q7",
-		RefusedName:     "<b>",
-		AddUser:         p.AddUser,
-		DeleteUser:      p.DeleteUser,
-		Mails:           p.Mails,
-		FailMails:       func() error { p.FailMails(true); return nil },
+		Provider:          p,
+		Role:              "teller",
+		Group:             "tellers",
+		MissingRole:       "astronaut",
+		MissingGroup:      "astronauts",
+		CarriedRole:       "auditor",
+		CompositeRole:     "chief",
+		CarryingGroup:     "head/board",
+		AdministratorRole: "watcher",
+		RefusedUsername:   "q7",
+		RefusedName:       "<b>",
+		AddUser:           p.AddUser,
+		DeleteUser:        p.DeleteUser,
+		Mails:             p.Mails,
+		FailMails:         func() error { p.FailMails(true); return nil },
 		SignIn: func(username, password string) (porttest.Outcome, func() bool) {
 			return signIn(t, p, username, password)
 		},

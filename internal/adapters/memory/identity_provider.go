@@ -40,6 +40,22 @@ func (p *Provider) Memberships(ctx context.Context, id domain.UserID) (domain.Me
 	return memberships, nil
 }
 
+// Groups implements [ports.IdentityProvider].
+func (p *Provider) Groups(ctx context.Context, id domain.UserID) ([]domain.Group, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	member, err := p.user(id)
+	if err != nil {
+		return nil, err
+	}
+	groups := slices.Clone(member.groups)
+	slices.Sort(groups)
+	return groups, nil
+}
+
 // PasswordPolicy implements [ports.IdentityProvider].
 func (p *Provider) PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, error) {
 	if err := ended(ctx); err != nil {

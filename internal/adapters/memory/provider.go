@@ -29,12 +29,25 @@ type Realm struct {
 	Roles  []domain.RealmRole
 	Groups []domain.Group
 	Policy domain.PasswordPolicy
+
+	// Contains names the roles that a role brings along. They need not be in Roles: what
+	// is only here, such as a role of an application, cannot be assigned.
+	Contains map[domain.RealmRole][]domain.RealmRole
+	// Carries names the roles that the members of a group get. A nested group also
+	// carries what its parents do, whether these are in Groups or not.
+	Carries map[domain.Group][]domain.RealmRole
+	// Administration are the roles that are rights to administer the provider itself,
+	// such as Keycloak's roles of realm-management.
+	Administration []domain.RealmRole
 }
 
 // Provider is an identity provider in memory. It is safe for concurrent use.
 type Provider struct {
-	roles  []domain.RealmRole
-	groups []domain.Group
+	roles          []domain.RealmRole
+	groups         []domain.Group
+	contains       map[domain.RealmRole][]domain.RealmRole
+	carries        map[domain.Group][]domain.RealmRole
+	administration []domain.RealmRole
 
 	mu       sync.Mutex // guards everything below
 	policy   domain.PasswordPolicy
@@ -60,13 +73,16 @@ type account struct {
 // New makes a provider of the realm, without users.
 func New(realm Realm) *Provider {
 	return &Provider{
-		roles:    slices.Clone(realm.Roles),
-		groups:   slices.Clone(realm.Groups),
-		policy:   realm.Policy,
-		users:    map[domain.UserID]*account{},
-		byName:   map[string]*account{},
-		byEmail:  map[string]*account{},
-		sessions: map[Session]domain.UserID{},
+		roles:          slices.Clone(realm.Roles),
+		groups:         slices.Clone(realm.Groups),
+		contains:       cloneLists(realm.Contains),
+		carries:        cloneLists(realm.Carries),
+		administration: slices.Clone(realm.Administration),
+		policy:         realm.Policy,
+		users:          map[domain.UserID]*account{},
+		byName:         map[string]*account{},
+		byEmail:        map[string]*account{},
+		sessions:       map[Session]domain.UserID{},
 	}
 }
 
@@ -209,6 +225,15 @@ func (a *account) join(in domain.Assignment) {
 func copyUser(user domain.User) domain.User {
 	user.RequiredActions = distinct(user.RequiredActions)
 	return user
+}
+
+// cloneLists returns a map that shares no list with the given one.
+func cloneLists[K comparable, E any](lists map[K][]E) map[K][]E {
+	clones := make(map[K][]E, len(lists))
+	for key, list := range lists {
+		clones[key] = slices.Clone(list)
+	}
+	return clones
 }
 
 // distinct returns a copy of actions without repetitions.

@@ -100,6 +100,21 @@ func (mr *MockIdentityProviderMockRecorder) FindUser(ctx, username any) *gomock.
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "FindUser", reflect.TypeOf((*MockIdentityProvider)(nil).FindUser), ctx, username)
 }
 
+// Groups mocks base method.
+func (m *MockIdentityProvider) Groups(ctx context.Context, id domain.UserID) ([]domain.Group, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Groups", ctx, id)
+	ret0, _ := ret[0].([]domain.Group)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Groups indicates an expected call of Groups.
+func (mr *MockIdentityProviderMockRecorder) Groups(ctx, id any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Groups", reflect.TypeOf((*MockIdentityProvider)(nil).Groups), ctx, id)
+}
+
 // Memberships mocks base method.
 func (m *MockIdentityProvider) Memberships(ctx context.Context, id domain.UserID) (domain.Memberships, error) {
 	m.ctrl.T.Helper()
@@ -128,6 +143,36 @@ func (m *MockIdentityProvider) PasswordPolicy(ctx context.Context) (domain.Passw
 func (mr *MockIdentityProviderMockRecorder) PasswordPolicy(ctx any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "PasswordPolicy", reflect.TypeOf((*MockIdentityProvider)(nil).PasswordPolicy), ctx)
+}
+
+// Privileges mocks base method.
+func (m *MockIdentityProvider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Privileges", ctx, id, roles)
+	ret0, _ := ret[0].([]string)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Privileges indicates an expected call of Privileges.
+func (mr *MockIdentityProviderMockRecorder) Privileges(ctx, id, roles any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Privileges", reflect.TypeOf((*MockIdentityProvider)(nil).Privileges), ctx, id, roles)
+}
+
+// RightsOf mocks base method.
+func (m *MockIdentityProvider) RightsOf(ctx context.Context, assignment domain.Assignment) (domain.Rights, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "RightsOf", ctx, assignment)
+	ret0, _ := ret[0].(domain.Rights)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// RightsOf indicates an expected call of RightsOf.
+func (mr *MockIdentityProviderMockRecorder) RightsOf(ctx, assignment any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "RightsOf", reflect.TypeOf((*MockIdentityProvider)(nil).RightsOf), ctx, assignment)
 }
 
 // SendPasswordReset mocks base method.

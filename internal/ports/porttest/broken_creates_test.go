@@ -93,6 +93,7 @@ func brokenCreates() []brokenProvider {
 				"CreateUser/NamesAMissingGroupAndGoesOnWithoutIt",
 				"CreateUser/GivesAUsernameToOneOfMany",
 				"CreateUser/GivesAnEmailToOneOfMany",
+				"RightsOf/ForetellsWhatACreatedUserHolds",
 				"EveryMethod/LeavesArgumentsToTheCaller",
 				"EveryMethod/KeepsPasswordsOutOfResults",
 				"EveryMethod/WorksForManyCallersAtOnce",
@@ -119,13 +120,19 @@ func brokenCreates() []brokenProvider {
 			breaks: []string{
 				"CreateUser/AssignsTheRole",
 				"CreateUser/NamesAMissingGroupAndGoesOnWithoutIt",
+				"RightsOf/ForetellsWhatACreatedUserHolds",
 				"EveryMethod/WorksForManyCallersAtOnce",
 			},
 		},
 		{
-			name:   "creates users without the group",
-			fault:  func(f *faulty) { alterNew(f, func(user *domain.NewUser) { user.Assignment.Group = "" }) },
-			breaks: []string{"CreateUser/AssignsTheGroup", "CreateUser/NamesAMissingGroupAndGoesOnWithoutIt"},
+			name:  "creates users without the group",
+			fault: func(f *faulty) { alterNew(f, func(user *domain.NewUser) { user.Assignment.Group = "" }) },
+			breaks: []string{
+				"CreateUser/AssignsTheGroup",
+				"CreateUser/NamesAMissingGroupAndGoesOnWithoutIt",
+				"RightsOf/ForetellsWhatACreatedUserHolds",
+				"EveryMethod/WorksForManyCallersAtOnce",
+			},
 		},
 		{
 			name: "takes no group for a missing one",
@@ -159,7 +166,7 @@ func brokenCreates() []brokenProvider {
 					}
 				})
 			},
-			breaks: []string{"CreateUser/NamesAMissingGroupAndGoesOnWithoutIt"},
+			breaks: []string{"CreateUser/NamesAMissingGroupAndGoesOnWithoutIt", "RightsOf/ForetellsWhatACreatedUserHolds"},
 		},
 		{
 			name: "makes passwords that last",

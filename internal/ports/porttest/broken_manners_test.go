@@ -14,7 +14,7 @@ import (
 // allObeyContext are the clauses about an ended context.
 func allObeyContext() []string {
 	clauses := writesObeyContext()
-	for _, method := range []string{"FindUser", "Memberships", "PasswordPolicy", "Check"} {
+	for _, method := range []string{"FindUser", "Memberships", "Groups", "Privileges", "RightsOf", "PasswordPolicy", "Check"} {
 		clauses = append(clauses, method+"/ObeysAnEndedContext")
 	}
 	return clauses
@@ -38,6 +38,18 @@ func around(f *faulty, wrap func(ctx context.Context, method func(context.Contex
 	f.memberships = func(ctx context.Context, id domain.UserID) (memberships domain.Memberships, err error) {
 		err = wrap(ctx, func(ctx context.Context) error { memberships, err = p.Memberships(ctx, id); return err })
 		return memberships, err
+	}
+	f.groups = func(ctx context.Context, id domain.UserID) (groups []domain.Group, err error) {
+		err = wrap(ctx, func(ctx context.Context) error { groups, err = p.Groups(ctx, id); return err })
+		return groups, err
+	}
+	f.privileges = func(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (privileges []string, err error) {
+		err = wrap(ctx, func(ctx context.Context) error { privileges, err = p.Privileges(ctx, id, roles); return err })
+		return privileges, err
+	}
+	f.rightsOf = func(ctx context.Context, assignment domain.Assignment) (rights domain.Rights, err error) {
+		err = wrap(ctx, func(ctx context.Context) error { rights, err = p.RightsOf(ctx, assignment); return err })
+		return rights, err
 	}
 	f.passwordPolicy = func(ctx context.Context) (policy domain.PasswordPolicy, err error) {
 		err = wrap(ctx, func(ctx context.Context) error { policy, err = p.PasswordPolicy(ctx); return err })
@@ -84,6 +96,30 @@ func leak(format string, secret func(domain.NewUser) string) func(*faulty) {
 func username(user domain.NewUser) string { return user.Username.String() }
 func email(user domain.NewUser) string    { return user.Email.String() }
 func password(user domain.NewUser) string { return user.Password.Reveal() }
+
+// lastPassword makes CreateUser remember the last password. What it returns holds that
+// one, or nothing.
+func lastPassword[E ~string](f *faulty) func() []E {
+	var last atomic.Value
+	afterCreate(f, func(_ context.Context, user domain.NewUser, _ *domain.CreatedUser) error {
+		last.Store(password(user))
+		return nil
+	})
+	return func() []E {
+		if text, ok := last.Load().(string); ok {
+			return []E{E(text)}
+		}
+		return nil
+	}
+}
+
+// naming adds the name of a user who exists to an error.
+func (f *faulty) naming(id domain.UserID, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("user %q: %w", f.userWithID(id).Username, err)
+}
 
 func brokenManners() []brokenProvider {
 	return []brokenProvider{
@@ -166,16 +202,8 @@ func brokenManners() []brokenProvider {
 		{
 			name: "leaks passwords in results",
 			fault: func(f *faulty) {
-				var last atomic.Value
-				afterCreate(f, func(_ context.Context, user domain.NewUser, _ *domain.CreatedUser) error {
-					last.Store(password(user))
-					return nil
-				})
-				alterMemberships(f, func(m *domain.Memberships) {
-					if text, ok := last.Load().(string); ok {
-						m.Roles = append(m.Roles, domain.RealmRole(text))
-					}
-				})
+				last := lastPassword[domain.RealmRole](f)
+				alterMemberships(f, func(m *domain.Memberships) { m.Roles = append(m.Roles, last()...) })
 			},
 			breaks: []string{"EveryMethod/KeepsPasswordsOutOfResults"},
 		},

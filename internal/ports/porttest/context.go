@@ -23,6 +23,9 @@ func contextClauses() []Clause {
 	}{
 		{"FindUser", attemptFindUser},
 		{"Memberships", attemptMemberships},
+		{"Groups", attemptGroups},
+		{"Privileges", attemptPrivileges},
+		{"RightsOf", attemptRightsOf},
 		{"PasswordPolicy", attemptPasswordPolicy},
 		{"CreateUser", attemptCreateUser},
 		{"SetEnabled", attemptSetEnabled},
@@ -67,6 +70,29 @@ func attemptMemberships(t T, s Subject) attempt {
 	id := s.add(t, plainUser(uniqueName()))
 	return attempt{call: func(ctx context.Context) error {
 		_, err := s.Provider.Memberships(ctx, id)
+		return err
+	}}
+}
+
+func attemptGroups(t T, s Subject) attempt {
+	id := s.add(t, plainUser(uniqueName()))
+	return attempt{call: func(ctx context.Context) error {
+		_, err := s.Provider.Groups(ctx, id)
+		return err
+	}}
+}
+
+func attemptPrivileges(t T, s Subject) attempt {
+	id := s.add(t, plainUser(uniqueName()))
+	return attempt{call: func(ctx context.Context) error {
+		_, err := s.Provider.Privileges(ctx, id, []domain.RealmRole{s.Role})
+		return err
+	}}
+}
+
+func attemptRightsOf(_ T, s Subject) attempt {
+	return attempt{call: func(ctx context.Context) error {
+		_, err := s.Provider.RightsOf(ctx, domain.Assignment{Role: s.Role, Group: s.Group})
 		return err
 	}}
 }

@@ -63,7 +63,11 @@ func everyMethodKeepsPasswordsOutOfResults(t T, s Subject) {
 	created := s.create(t, user)
 	policy, err := s.Provider.PasswordPolicy(t.Context())
 	require.NoError(t, err)
-	for _, result := range []any{created, s.find(t, name), s.memberships(t, created.ID), policy} {
+	results := []any{
+		created, s.find(t, name), s.memberships(t, created.ID), policy,
+		s.groups(t, created.ID), s.privileges(t, created.ID, s.Role), s.rightsOf(t, user.Assignment),
+	}
+	for _, result := range results {
 		assert.NotContains(t, fmt.Sprintf("%+v", result), user.Password.Reveal(), "a %T", result)
 	}
 }
@@ -126,10 +130,27 @@ func (s Subject) otherFailures(t T) []failure {
 		err := s.Provider.SetEnabled(t.Context(), s.add(t, misfit), false)
 		failures = append(failures, failure{name: "a user against the rules", err: err, people: []string{misfit.Username}})
 	}
+	failures = append(failures, s.lateFailures(t)...)
 	receiver := plainUser(uniqueName())
 	id := s.add(t, receiver)
 	require.NoError(t, s.FailMails(), "the hook FailMails failed")
 	return append(failures, failure{name: "a failed mail", err: s.sendPasswordReset(t, id), people: []string{receiver.Username}})
+}
+
+// lateFailures are those of reading about a user when the context has ended.
+func (s Subject) lateFailures(t T) []failure {
+	t.Helper()
+	user := plainUser(uniqueName())
+	id := s.add(t, user)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, groups := s.Provider.Groups(ended, id)
+	_, privileges := s.Provider.Privileges(ended, id, []domain.RealmRole{s.Role})
+	people := []string{user.Username, user.Email}
+	return []failure{
+		{name: "groups that are read too late", err: groups, people: people},
+		{name: "privileges that are read too late", err: privileges, people: people},
+	}
 }
 
 // logged returns all that printing err or any error in its chain shows.

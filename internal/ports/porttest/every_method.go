@@ -66,4 +66,19 @@ func (s Subject) useEveryMethod(t T, user domain.NewUser) {
 	memberships, err := s.Provider.Memberships(ctx, created.ID)
 	assert.NoError(t, err)
 	assert.Contains(t, memberships.Roles, s.Role)
+	s.readRights(t, created.ID, user.Assignment)
+}
+
+// readRights reads what the user may do in every way there is. As in useEveryMethod
+// there is no require.
+func (s Subject) readRights(t T, id domain.UserID, assignment domain.Assignment) {
+	groups, err := s.Provider.Groups(t.Context(), id)
+	assert.NoError(t, err)
+	assert.Contains(t, groups, assignment.Group)
+	privileges, err := s.Provider.Privileges(t.Context(), id, []domain.RealmRole{assignment.Role})
+	assert.NoError(t, err)
+	assert.Contains(t, privileges, string(assignment.Role))
+	rights, err := s.Provider.RightsOf(t.Context(), assignment)
+	assert.NoError(t, err)
+	assert.Contains(t, rights.Roles, string(assignment.Role))
 }

@@ -14,6 +14,9 @@ type faulty struct {
 
 	findUser           func(context.Context, domain.Username) (domain.User, error)
 	memberships        func(context.Context, domain.UserID) (domain.Memberships, error)
+	groups             func(context.Context, domain.UserID) ([]domain.Group, error)
+	privileges         func(context.Context, domain.UserID, []domain.RealmRole) ([]string, error)
+	rightsOf           func(context.Context, domain.Assignment) (domain.Rights, error)
 	passwordPolicy     func(context.Context) (domain.PasswordPolicy, error)
 	createUser         func(context.Context, domain.NewUser) (domain.CreatedUser, error)
 	setEnabled         func(context.Context, domain.UserID, bool) error
@@ -35,6 +38,27 @@ func (f *faulty) Memberships(ctx context.Context, id domain.UserID) (domain.Memb
 		return f.memberships(ctx, id)
 	}
 	return f.Provider.Memberships(ctx, id)
+}
+
+func (f *faulty) Groups(ctx context.Context, id domain.UserID) ([]domain.Group, error) {
+	if f.groups != nil {
+		return f.groups(ctx, id)
+	}
+	return f.Provider.Groups(ctx, id)
+}
+
+func (f *faulty) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error) {
+	if f.privileges != nil {
+		return f.privileges(ctx, id, roles)
+	}
+	return f.Provider.Privileges(ctx, id, roles)
+}
+
+func (f *faulty) RightsOf(ctx context.Context, assignment domain.Assignment) (domain.Rights, error) {
+	if f.rightsOf != nil {
+		return f.rightsOf(ctx, assignment)
+	}
+	return f.Provider.RightsOf(ctx, assignment)
 }
 
 func (f *faulty) PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, error) {

@@ -2,6 +2,7 @@ package porttest
 
 import (
 	"crypto/rand"
+	"path"
 	"slices"
 	"strings"
 
@@ -125,10 +126,59 @@ func (s Subject) memberships(t T, id domain.UserID) domain.Memberships {
 	return memberships
 }
 
+// groups returns the groups of a user who exists.
+func (s Subject) groups(t T, id domain.UserID) []domain.Group {
+	t.Helper()
+	groups, err := s.Provider.Groups(t.Context(), id)
+	require.NoError(t, err, "Groups fails for a user who exists")
+	return groups
+}
+
+// privileges returns which of the roles a user who exists holds, and the user's rights
+// to administer the provider.
+func (s Subject) privileges(t T, id domain.UserID, roles ...domain.RealmRole) []string {
+	t.Helper()
+	privileges, err := s.Provider.Privileges(t.Context(), id, roles)
+	require.NoError(t, err, "Privileges fails for a user who exists")
+	return privileges
+}
+
+// rightsOf returns what comes with an assignment of a role that exists.
+func (s Subject) rightsOf(t T, assignment domain.Assignment) domain.Rights {
+	t.Helper()
+	rights, err := s.Provider.RightsOf(t.Context(), assignment)
+	require.NoError(t, err, "RightsOf fails for a role that exists")
+	return rights
+}
+
+// addWith puts a plain user with this role and group into the realm.
+func (s Subject) addWith(t T, role domain.RealmRole, group domain.Group) domain.UserID {
+	t.Helper()
+	id, err := s.AddUser(plainUser(uniqueName()), "", domain.Assignment{Role: role, Group: group})
+	require.NoError(t, err, "the hook AddUser failed")
+	return id
+}
+
+// carryingParent returns the parent of CarryingGroup, which carries CarriedRole itself.
+func (s Subject) carryingParent() domain.Group {
+	return domain.Group(path.Dir(string(s.CarryingGroup)))
+}
+
+// requireAdministratorRole skips the check when the provider shows no rights to
+// administer it.
+func (s Subject) requireAdministratorRole(t T) {
+	t.Helper()
+	if s.AdministratorRole == "" {
+		t.Skipf("the subject has no AdministratorRole")
+	}
+}
+
 // state is all that the port shows of a user, in an order of its own, for comparison.
 type state struct {
 	User        domain.User
 	Memberships domain.Memberships
+	Groups      []domain.Group
+	Privileges  []string
 }
 
 func (s Subject) state(t T, name string) state {
@@ -138,7 +188,9 @@ func (s Subject) state(t T, name string) state {
 	user.RequiredActions = sorted(user.RequiredActions)
 	memberships.Roles = sorted(memberships.Roles)
 	memberships.Groups = sorted(memberships.Groups)
-	return state{user, memberships}
+	groups := sorted(s.groups(t, user.ID))
+	privileges := sorted(s.privileges(t, user.ID, s.Role, s.CarriedRole, s.CompositeRole))
+	return state{user, memberships, groups, privileges}
 }
 
 // sorted returns a sorted copy, never nil, so that order and nil do not count.

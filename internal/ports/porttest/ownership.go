@@ -29,18 +29,43 @@ func everyMethodGivesResultsAway(t T, s Subject) {
 	id := s.add(t, user)
 	before := s.state(t, user.Username)
 
-	for i, actions := 0, s.find(t, user.Username).RequiredActions; i < len(actions); i++ {
-		actions[i] = "spoilt"
-	}
+	spoil(s.find(t, user.Username).RequiredActions)
 	memberships := s.memberships(t, id)
-	for i := range memberships.Roles {
-		memberships.Roles[i] = "spoilt"
-	}
-	for i := range memberships.Groups {
-		memberships.Groups[i] = "spoilt"
-	}
+	spoil(memberships.Roles)
+	spoil(memberships.Groups)
+	spoil(s.groups(t, id))
+	spoil(s.privileges(t, id, s.Role, s.CarriedRole, s.CompositeRole))
 
 	assert.Equal(t, before, s.state(t, user.Username))
+	s.givesRightsAway(t)
+}
+
+// givesRightsAway is the same for what belongs to no user.
+func (s Subject) givesRightsAway(t T) {
+	t.Helper()
+	given := []domain.Assignment{{Role: s.CompositeRole, Group: s.Group}}
+	if s.AdministratorRole != "" {
+		given = append(given, domain.Assignment{Role: s.AdministratorRole, Group: s.Group})
+	}
+	for _, assignment := range given {
+		rights := s.rightsOf(t, assignment)
+		before := domain.Rights{
+			Roles:          slices.Clone(rights.Roles),
+			Administration: slices.Clone(rights.Administration),
+			Unseen:         slices.Clone(rights.Unseen),
+		}
+		spoil(rights.Roles)
+		spoil(rights.Administration)
+		spoil(rights.Unseen)
+		assertRights(t, before, s.rightsOf(t, assignment), "the rights are as they were")
+	}
+}
+
+// spoil overwrites a list.
+func spoil[E ~string](list []E) {
+	for i := range list {
+		list[i] = "spoilt"
+	}
 }
 
 func everyMethodLeavesArgumentsToTheCaller(t T, s Subject) {
@@ -63,4 +88,23 @@ func everyMethodLeavesArgumentsToTheCaller(t T, s Subject) {
 	assert.Equal(t, three, passed, "SetRequiredActions leaves the list as it was")
 	passed[0] = domain.RegisterSecondFactor
 	assert.Equal(t, two, s.state(t, name).User.RequiredActions, "SetRequiredActions keeps no hold of the list")
+
+	s.leavesRolesToTheCaller(t, created.ID)
+}
+
+// leavesRolesToTheCaller is the same for the lists of roles.
+func (s Subject) leavesRolesToTheCaller(t T, id domain.UserID) {
+	t.Helper()
+	three := sorted([]domain.RealmRole{s.Role, s.CarriedRole, s.CompositeRole})
+	slices.Reverse(three) // A provider that sorts the list shows.
+
+	passed := slices.Clone(three)
+	before := sorted(s.privileges(t, id, passed[:2]...))
+	assert.Equal(t, three, passed, "Privileges leaves the list as it was")
+	spoil(passed)
+	assert.Equal(t, before, sorted(s.privileges(t, id, three[0], three[1])), "Privileges keeps no hold of the list")
+
+	passed = slices.Clone(three)
+	s.rightsOf(t, domain.Assignment{Role: s.Role, Group: s.Group, Privileged: passed[:2]})
+	assert.Equal(t, three, passed, "RightsOf leaves the list as it was")
 }

@@ -32,6 +32,7 @@ type brokenProvider struct {
 func brokenProviders() []brokenProvider {
 	return slices.Concat(
 		brokenReads(),
+		brokenRights(),
 		brokenCreates(),
 		brokenRefusals(),
 		brokenWrites(),
@@ -101,6 +102,7 @@ func TestRun_SkipsWhatNeedsAMissingHook(t *testing.T) {
 	for _, clause := range porttest.Clauses() {
 		subject := newSubject(t, nil)
 		subject.RefusedUsername, subject.RefusedName = "", ""
+		subject.AdministratorRole = ""
 		subject.SignIn, subject.Lock, subject.RequireLength = nil, nil, nil
 		outcome := check(t, clause, subject)
 		assert.False(t, outcome.failed(), "%s: %s", clause.Name, outcome)
@@ -109,6 +111,8 @@ func TestRun_SkipsWhatNeedsAMissingHook(t *testing.T) {
 		}
 	}
 	assert.ElementsMatch(t, []string{
+		"Privileges/NamesRightsToAdminister",
+		"RightsOf/NamesRightsToAdminister",
 		"PasswordPolicy/IsCurrentAfterARefusedPassword",
 		"CreateUser/MakesThePasswordTemporary",
 		"CreateUser/NamesTheRefusedField",
@@ -129,26 +133,33 @@ func newSubject(t *testing.T, fault func(*faulty)) porttest.Subject {
 	t.Helper()
 	policy := domain.PasswordPolicy{MinLength: 20, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1}
 	p := memory.New(memory.Realm{
-		Roles:  []domain.RealmRole{"teller", otherRole},
-		Groups: []domain.Group{"tellers"},
-		Policy: policy,
+		Roles:          []domain.RealmRole{"teller", otherRole, "auditor", "chief", "watcher"},
+		Groups:         []domain.Group{"tellers", "head", "head/board"},
+		Contains:       map[domain.RealmRole][]domain.RealmRole{"chief": {"auditor"}, "watcher": {"view-users"}},
+		Carries:        map[domain.Group][]domain.RealmRole{"tellers": {"teller"}, "head": {"auditor"}},
+		Administration: []domain.RealmRole{"view-users"},
+		Policy:         policy,
 	})
 	f := &faulty{Provider: p}
 	if fault != nil {
 		fault(f)
 	}
 	return porttest.Subject{
-		Provider:        f,
-		Role:            "teller",
-		Group:           "tellers",
-		MissingRole:     "astronaut",
-		MissingGroup:    "astronauts",
-		RefusedUsername: "q7",
-		RefusedName:     "<b>",
-		AddUser:         p.AddUser,
-		DeleteUser:      p.DeleteUser,
-		Mails:           p.Mails,
-		FailMails:       func() error { p.FailMails(true); return nil },
+		Provider:          f,
+		Role:              "teller",
+		Group:             "tellers",
+		MissingRole:       "astronaut",
+		MissingGroup:      "astronauts",
+		CarriedRole:       "auditor",
+		CompositeRole:     "chief",
+		CarryingGroup:     "head/board",
+		AdministratorRole: "watcher",
+		RefusedUsername:   "q7",
+		RefusedName:       "<b>",
+		AddUser:           p.AddUser,
+		DeleteUser:        p.DeleteUser,
+		Mails:             p.Mails,
+		FailMails:         func() error { p.FailMails(true); return nil },
 		SignIn: func(username, password string) (porttest.Outcome, func() bool) {
 			return signIn(t, p, username, password)
 		},

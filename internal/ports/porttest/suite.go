@@ -11,8 +11,8 @@
 // be empty, but should be thrown away some day.
 //
 // Not checked, because it takes a fault inside the provider or a look into a mail: the
-// kinds Timeout, BadAnswer, Internal and Partial, and how long a link in a reset mail
-// works. The tests of an adapter have to.
+// kinds Timeout, BadAnswer, Internal and Partial, rights that the provider does not show
+// (Unseen), and how long a link in a reset mail works. The tests of an adapter have to.
 package porttest
 
 import (
@@ -65,12 +65,23 @@ const (
 type Subject struct {
 	Provider ports.IdentityProvider
 
-	// Role and Group exist in the realm, and new users do not get them unasked. Group
-	// is a top-level group. MissingRole and MissingGroup do not exist.
+	// Role and Group exist in the realm, and new users do not get them unasked. Role
+	// contains no other role; Group is a top-level group and carries none of the roles
+	// below. MissingRole and MissingGroup do not exist.
 	Role         domain.RealmRole
 	Group        domain.Group
 	MissingRole  domain.RealmRole
 	MissingGroup domain.Group
+
+	// CarriedRole exists in the realm, and new users do not get it unasked. CompositeRole
+	// is a realm role that contains it. CarryingGroup is a nested group whose parent
+	// carries it; the group itself carries nothing.
+	CarriedRole   domain.RealmRole
+	CompositeRole domain.RealmRole
+	CarryingGroup domain.Group
+	// AdministratorRole is a realm role that contains a right to administer the provider
+	// itself. Optional: empty where the provider does not show such rights.
+	AdministratorRole domain.RealmRole
 
 	// RefusedUsername is at most two characters long and RefusedName a first name;
 	// the realm's rules refuse both. Optional: empty where the realm has no such rule.
@@ -104,6 +115,9 @@ func Clauses() []Clause {
 	return slices.Concat(
 		findUserClauses(),
 		membershipsClauses(),
+		groupsClauses(),
+		privilegesClauses(),
+		rightsOfClauses(),
 		passwordPolicyClauses(),
 		createUserClauses(),
 		createRefusedClauses(),

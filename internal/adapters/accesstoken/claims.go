@@ -1,0 +1,114 @@
+package accesstoken
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/json"
+
+	"user-sync-service/internal/domain"
+)
+
+// leeway is how far Keycloak's clock may be ahead of ours. A token is often shown within
+// the second in which it was issued.
+const leeway = 10 * time.Second
+
+// claims are what a token says, as far as it matters here. They are read by go-jose's
+// JSON, which tells "typ" from "TYP" and refuses a name that occurs twice, so that
+// nobody can read the same token in another way.
+type claims struct {
+	Type      string   `json:"typ"`
+	Issuer    string   `json:"iss"`
+	Expires   *float64 `json:"exp"`
+	NotBefore *float64 `json:"nbf"`
+	Audience  audience `json:"aud"`
+	// AskedBy is the client that the token was issued to.
+	AskedBy        string            `json:"azp"`
+	Subject        string            `json:"sub"`
+	Username       string            `json:"preferred_username"`
+	RealmAccess    access            `json:"realm_access"`
+	ResourceAccess map[string]access `json:"resource_access"`
+}
+
+type access struct {
+	Roles []string `json:"roles"`
+}
+
+// audience is one name or a list of them.
+type audience []string
+
+// UnmarshalJSON takes either form.
+func (a *audience) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*a = audience{one}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(a))
+}
+
+func readClaims(payload []byte) (claims, error) {
+	var c claims
+	if json.Unmarshal(payload, &c) != nil {
+		return claims{}, refuse("malformed claims")
+	}
+	return c, nil
+}
+
+// check returns Unauthenticated unless the claims are those of an access token that
+// counts now.
+func (c claims) check(now time.Time, issuers, clients []string) error {
+	switch {
+	case c.Type != "Bearer":
+		return refuse("not an access token: " + c.typeForLog())
+	case c.Issuer == "" || !slices.Contains(issuers, c.Issuer):
+		return refuse("wrong issuer")
+	case c.Expires == nil:
+		return refuse("it never expires")
+	case *c.Expires <= seconds(now):
+		return refuse("expired")
+	case c.NotBefore != nil && *c.NotBefore > seconds(now.Add(leeway)):
+		return refuse("not valid yet")
+	case len(clients) > 0 && !c.isFor(clients):
+		return refuse("for another client")
+	case c.Subject == "" && c.Username == "":
+		return refuse("it names nobody")
+	}
+	return nil
+}
+
+// typeForLog is the type where it is one of Keycloak's.
+func (c claims) typeForLog() string {
+	switch c.Type {
+	case "ID", "Refresh", "Offline", "Logout":
+		return "typ " + c.Type
+	case "":
+		return "no typ"
+	}
+	return "another typ"
+}
+
+// isFor reports whether one of the clients has asked for the token or is meant by it.
+func (c claims) isFor(clients []string) bool {
+	return slices.ContainsFunc(append([]string{c.AskedBy}, c.Audience...), func(name string) bool {
+		return name != "" && slices.Contains(clients, name)
+	})
+}
+
+// actor is whom the claims are about.
+func (c claims) actor() domain.Actor {
+	roles := slices.Clone(c.RealmAccess.Roles)
+	for _, client := range slices.Sorted(maps.Keys(c.ResourceAccess)) {
+		for _, role := range c.ResourceAccess[client].Roles {
+			roles = append(roles, client+":"+role)
+		}
+	}
+	return domain.Actor{Subject: c.Subject, Username: c.Username, Roles: roles}
+}
+
+// seconds is a time as tokens have it. They may have fractions, and numbers that are
+// beyond any time.Time.
+func seconds(t time.Time) float64 {
+	return float64(t.UnixNano()) / float64(time.Second)
+}

@@ -1,0 +1,427 @@
+package accesstoken_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/adapters/accesstoken"
+	"user-sync-service/internal/domain"
+)
+
+// These tests run in a synctest bubble: time passes only when nobody has anything to
+// do, so that hours pass at once and nothing depends on the speed of the machine.
+
+// In the beginning nobody can be told that a token is wrong, whatever it is.
+func TestColdStart_ReturnsTheFailureForAnyToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newECKey(t, "first")
+		s := newStub(k.public())
+		s.answerKeys(status(http.StatusServiceUnavailable))
+		v := newVerifier(t, s)
+		for i, token := range []string{"", "garbage", "...", unsigned(`{"alg":"none"}`, []byte(`{}`)), k.token(t, nil)} {
+			checkFailure(t, v, token, domain.Unavailable, "get keys: status 503")
+			require.Equal(t, i+1, s.fetches(), "each call tries")
+		}
+		s.requirePace(t)
+
+		s.answerKeys(nil)
+		checkAccepted(t, v, k.token(t, nil))
+		checkFailure(t, v, "", domain.Unauthenticated, "no token")
+		assert.Equal(t, 6, s.fetches())
+	})
+}
+
+func TestColdStart_SharesOneFetch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newECKey(t, "first")
+		s := newStub(k.public())
+		s.latency = time.Second
+		v := newVerifier(t, s)
+		token := k.token(t, nil)
+		atOnce(100, func(int) { checkAccepted(t, v, token) })
+		assert.Equal(t, 1, s.fetches())
+	})
+}
+
+// A caller who leaves takes nothing away from the others.
+func TestColdStart_OutlivesTheCallerWhoStartedIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newECKey(t, "first")
+		s := newStub(k.public())
+		s.latency = 2 * time.Second
+		v := newVerifier(t, s)
+		leaving, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		started := time.Now()
+		_, err := v.Verify(leaving, k.token(t, nil))
+		checkError(t, err, domain.Unavailable, "deadline")
+		assert.Equal(t, time.Second, time.Since(started))
+		checkAccepted(t, v, k.token(t, nil))
+		assert.Equal(t, 1, s.fetches())
+	})
+}
+
+func TestVerify_EndedCallerStartsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newECKey(t, "first")
+		s := newStub(k.public())
+		v := newVerifier(t, s)
+		ended, end := context.WithCancel(t.Context())
+		end()
+		_, err := v.Verify(ended, k.token(t, nil))
+		checkError(t, err, domain.Unavailable, "canceled")
+		synctest.Wait()
+		assert.Zero(t, s.fetches())
+
+		checkAccepted(t, v, k.token(t, nil))
+		time.Sleep(time.Minute)
+		_, err = v.Verify(ended, newECKey(t, "unknown").token(t, nil))
+		checkError(t, err, domain.Unavailable, "canceled")
+		synctest.Wait()
+		assert.Equal(t, 1, s.fetches())
+	})
+}
+
+func TestUnknownKey_IsAskedForAndShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newECKey(t, "first")
+		s := newStub(k.public())
+		v := newVerifier(t, s)
+		checkAccepted(t, v, k.token(t, nil))
+		time.Sleep(time.Minute)
+
+		s.change(func(s *stub) { s.latency = 50 * time.Millisecond })
+		tokens := make([]string, 200)
+		for i := range tokens {
+			made := k
+			made.KeyID = "made up " + strconv.Itoa(i)
+			tokens[i] = made.token(t, nil)
+		}
+		started := time.Now()
+		atOnce(len(tokens), func(i int) { checkFailure(t, v, tokens[i], domain.Unauthenticated, "unknown key") })
+		assert.LessOrEqual(t, s.fetches(), 1+2)
+		assert.LessOrEqual(t, time.Since(started), 1100*time.Millisecond)
+		synctest.Wait()
+		s.requirePace(t)
+	})
+}
+
+// An attack with made-up keys goes on and on; the pace does not give way to it.
+func TestUnknownKey_KeepsThePaceUnderAttack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newECKey(t, "first")
+		s := newStub(k.public())
+		s.latency = 50 * time.Millisecond
+		v := newVerifier(t, s)
+		checkAccepted(t, v, k.token(t, nil))
+		made := newECKey(t, "made up").token(t, map[string]any{"exp": time.Now().Add(time.Hour).Unix()})
+		atOnce(20, func(int) {
+			for range 10 {
+				checkFailure(t, v, made, domain.Unauthenticated, "unknown key")
+				checkAccepted(t, v, k.token(t, nil))
+			}
+		})
+		s.requirePace(t)
+	})
+}
+
+// Not even the key of a garbage token is asked for.
+func TestUnknownKey_IsNotAskedForInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newECKey(t, "first")
+		s := newStub(k.public())
+		v := newVerifier(t, s, func(c *accesstoken.Config) { c.Clients = []string{"oauth2-proxy"} })
+		checkAccepted(t, v, k.token(t, nil))
+		time.Sleep(time.Minute)
+		unknown := newECKey(t, "unknown")
+		for cause, token := range map[string]string{
+			"wrong issuer":      unknown.token(t, map[string]any{"iss": "https://elsewhere", "exp": 1}),
+			"expired":           unknown.token(t, map[string]any{"exp": 1}),
+			"it never expires":  unknown.token(t, map[string]any{"exp": nil}),
+			"not valid yet":     unknown.token(t, map[string]any{"nbf": time.Now().Add(time.Minute).Unix()}),
+			"typ ID":            unknown.token(t, map[string]any{"typ": "ID"}),
+			"another client":    unknown.token(t, map[string]any{"azp": "shop", "aud": "shop"}),
+			"it names nobody":   unknown.token(t, map[string]any{"sub": nil, "preferred_username": nil}),
+			"malformed claims":  unknown.sign(t, []byte(`{"typ":1}`)),
+			"malformed":         "garbage",
+			"no token":          "",
+			"does not count":    unsigned(`{"alg":"none","kid":"unknown"}`, payload(t, time.Now(), nil)),
+			"it names no key":   unsigned(`{"alg":"ES256"}`, payload(t, time.Now(), nil)) + "AAAA",
+			"longer than any t": unknown.token(t, map[string]any{"x": fmt.Sprint(make([]int, 20000))}),
+		} {
+			checkFailure(t, v, token, domain.Unauthenticated, cause)
+		}
+		synctest.Wait()
+		assert.Equal(t, 1, s.fetches())
+	})
+}
+
+func TestUnknownKey_ReturnsTheFailureOfTheFetch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, unknown := newECKey(t, "first"), newECKey(t, "unknown")
+		s := newStub(k.public())
+		v := newVerifier(t, s)
+		checkAccepted(t, v, k.token(t, nil))
+		s.answerKeys(status(http.StatusServiceUnavailable))
+		checkFailure(t, v, unknown.token(t, nil), domain.Unavailable, "get keys: status 503")
+		s.answerKeys(hang)
+		checkFailure(t, v, unknown.token(t, nil), domain.Timeout, "get keys")
+		checkAccepted(t, v, k.token(t, nil))
+		s.answerKeys(nil)
+		checkFailure(t, v, unknown.token(t, nil), domain.Unauthenticated, "unknown key")
+	})
+}
+
+// The fetch under way has the old keys already; it must not decide about the new one.
+func TestUnknownKey_IsFoundByAFetchThatBeginsAfterTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, unknown := newECKey(t, "first"), newECKey(t, "second"), newECKey(t, "unknown")
+		s := newStub(first.public())
+		s.latency = 500 * time.Millisecond
+		v := newVerifier(t, s)
+		checkAccepted(t, v, first.token(t, nil))
+		time.Sleep(time.Minute)
+
+		var all sync.WaitGroup
+		all.Go(func() { checkFailure(t, v, unknown.token(t, nil), domain.Unauthenticated, "unknown key") })
+		time.Sleep(100 * time.Millisecond)
+		require.Equal(t, 2, s.fetches(), "a fetch is under way")
+		s.publish(second.public(), first.public())
+		checkAccepted(t, v, second.token(t, nil))
+		all.Wait()
+		assert.Equal(t, 3, s.fetches())
+		s.requirePace(t)
+	})
+}
+
+// Callers who come while the fetch is under way that brings the new key do not wait
+// for the next one.
+func TestUnknownKey_IsTakenFromTheFetchUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := newECKey(t, "first"), newECKey(t, "second")
+		s := newStub(first.public())
+		s.latency = 500 * time.Millisecond
+		v := newVerifier(t, s)
+		checkAccepted(t, v, first.token(t, nil))
+		time.Sleep(time.Minute)
+		s.publish(second.public())
+		started, token := time.Now(), second.token(t, nil)
+		atOnce(10, func(i int) {
+			time.Sleep(time.Duration(i) * 10 * time.Millisecond)
+			checkAccepted(t, v, token)
+		})
+		assert.Equal(t, 500*time.Millisecond, time.Since(started))
+	})
+}
+
+func TestUnknownKey_WaitEndsWithTheCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newECKey(t, "first")
+		s := newStub(k.public())
+		v := newVerifier(t, s)
+		checkAccepted(t, v, k.token(t, nil))
+		s.answerKeys(hang)
+		leaving, leave := context.WithTimeout(t.Context(), 3*time.Second)
+		defer leave()
+		started := time.Now()
+		_, err := v.Verify(leaving, newECKey(t, "unknown").token(t, nil))
+		checkError(t, err, domain.Unavailable, "deadline")
+		assert.Equal(t, 3*time.Second, time.Since(started))
+	})
+}
+
+// A token may expire while its key is asked for.
+func TestUnknownKey_TokenIsCheckedAgainAfterTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := newECKey(t, "first"), newECKey(t, "second")
+		s := newStub(first.public())
+		v := newVerifier(t, s)
+		checkAccepted(t, v, first.token(t, nil))
+		time.Sleep(time.Minute)
+
+		s.change(func(s *stub) { s.latency = 4 * time.Second })
+		s.publish(second.public())
+		checkFailure(t, v, second.token(t, map[string]any{"exp": time.Now().Unix() + 2}), domain.Unauthenticated, "expired")
+
+		// The realm may also have got another name with its new key.
+		third := newECKey(t, "third")
+		s.change(func(s *stub) { s.issuer = "https://new.bank.example/realms/bank" })
+		s.publish(third.public())
+		checkFailure(t, v, third.token(t, nil), domain.Unauthenticated, "wrong issuer")
+		renamed := map[string]any{"iss": "https://new.bank.example/realms/bank"}
+		_, err := v.Verify(t.Context(), third.token(t, renamed))
+		require.NoError(t, err)
+	})
+}
+
+// While the realm changes its keys again and again, no token that it has just issued is
+// refused.
+func TestRotation_RefusesNoFreshToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := make([]key, 12)
+		for i := range keys {
+			keys[i] = newECKey(t, strconv.Itoa(i))
+		}
+		s := newStub(keys[0].public())
+		s.latency = 20 * time.Millisecond
+		v := newVerifier(t, s)
+		current := keys[0]
+		var mu sync.Mutex
+		ctx, stop := context.WithCancel(t.Context())
+		var callers sync.WaitGroup
+		for i := range 8 {
+			callers.Go(func() {
+				for n := 0; ctx.Err() == nil; n++ {
+					mu.Lock()
+					signing := current
+					mu.Unlock()
+					checkAccepted(t, v, signing.token(t, nil))
+					time.Sleep(time.Duration(50+11*i) * time.Millisecond)
+				}
+			})
+		}
+		for i := 1; i < len(keys); i++ {
+			time.Sleep(1700 * time.Millisecond)
+			mu.Lock()
+			s.publish(keys[i].public(), keys[i-1].public())
+			current = keys[i]
+			mu.Unlock()
+		}
+		time.Sleep(1700 * time.Millisecond)
+		stop()
+		callers.Wait()
+		s.requirePace(t)
+		assert.GreaterOrEqual(t, s.fetches(), len(keys))
+	})
+}
+
+func TestKnownKeys_CountWhileKeycloakIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newECKey(t, "first")
+		s := newStub(k.public())
+		v := newVerifier(t, s)
+		checkAccepted(t, v, k.token(t, nil))
+		s.answerKeys(status(http.StatusBadGateway))
+		for range 48 {
+			time.Sleep(time.Hour)
+			checkAccepted(t, v, k.token(t, nil))
+		}
+		s.answerKeys(hang)
+		time.Sleep(time.Hour)
+		for range 30 {
+			started := time.Now()
+			checkAccepted(t, v, k.token(t, nil))
+			assert.Zero(t, time.Since(started), "nobody waits for the refresh")
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+func TestOldKeys_AreRefreshed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dropped, kept := newECKey(t, "dropped"), newECKey(t, "kept")
+		s := newStub(dropped.public(), kept.public())
+		v := newVerifier(t, s)
+		checkAccepted(t, v, dropped.token(t, nil))
+		s.publish(kept.public())
+
+		time.Sleep(5 * time.Minute)
+		checkAccepted(t, v, dropped.token(t, nil))
+		synctest.Wait()
+		require.Equal(t, 1, s.fetches(), "they are not old yet")
+
+		time.Sleep(time.Second)
+		checkAccepted(t, v, kept.token(t, nil))
+		synctest.Wait()
+		require.Equal(t, 2, s.fetches())
+		checkFailure(t, v, dropped.token(t, nil), domain.Unauthenticated, "unknown key")
+		checkAccepted(t, v, kept.token(t, nil))
+	})
+}
+
+// A refresh that fails changes nothing, and is not tried at every call.
+func TestOldKeys_StayWhenTheRefreshFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, next := newECKey(t, "first"), newECKey(t, "next")
+		s := newStub(k.public())
+		v := newVerifier(t, s)
+		checkAccepted(t, v, k.token(t, nil))
+		for _, answer := range []http.HandlerFunc{
+			status(http.StatusInternalServerError), text(`{"keys":[]}`), text(`<html>`), status(http.StatusFound),
+		} {
+			s.answerKeys(answer)
+			time.Sleep(10 * time.Minute)
+			before := s.fetches()
+			for range 61 {
+				checkAccepted(t, v, k.token(t, nil))
+				time.Sleep(time.Second)
+			}
+			assert.Equal(t, before+7, s.fetches(), "one each ten seconds")
+		}
+		s.answerKeys(nil)
+		s.publish(next.public())
+		time.Sleep(10 * time.Minute)
+		checkAccepted(t, v, k.token(t, nil))
+		synctest.Wait()
+		checkFailure(t, v, k.token(t, nil), domain.Unauthenticated, "unknown key")
+	})
+}
+
+func TestClose_EndsWhatIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newECKey(t, "first")
+		s := newStub(k.public())
+		s.answerKeys(hang)
+		v := newVerifier(t, s)
+		var all sync.WaitGroup
+		all.Go(func() { checkFailure(t, v, "", domain.Unavailable, "get keys") })
+		synctest.Wait()
+		started := time.Now()
+		v.Close()
+		all.Wait()
+		assert.Zero(t, time.Since(started))
+		v.Close() // again does no harm
+	})
+}
+
+// A closed verifier knows what it knew, but asks for nothing any more.
+func TestClose_LeavesTheKnownKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newECKey(t, "first")
+		s := newStub(k.public())
+		v := newVerifier(t, s)
+		checkAccepted(t, v, k.token(t, nil))
+		// The fetch for the unknown key has to wait for its time.
+		var all sync.WaitGroup
+		all.Go(func() { checkFailure(t, v, newECKey(t, "unknown").token(t, nil), domain.Unavailable, "canceled") })
+		synctest.Wait()
+		started := time.Now()
+		v.Close()
+		all.Wait()
+		assert.Zero(t, time.Since(started))
+
+		checkAccepted(t, v, k.token(t, nil))
+		checkFailure(t, v, newECKey(t, "unknown").token(t, nil), domain.Unavailable, "closed")
+		time.Sleep(time.Hour)
+		checkAccepted(t, v, k.token(t, nil))
+		assert.Equal(t, 1, s.fetches())
+	})
+}
+
+// atOnce runs f n times at once and waits.
+func atOnce(n int, f func(i int)) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { f(i) })
+	}
+	all.Wait()
+}

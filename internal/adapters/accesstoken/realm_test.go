@@ -1,0 +1,203 @@
+package accesstoken_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/adapters/accesstoken"
+	"user-sync-service/internal/domain"
+)
+
+// Most of these tests use a real server and the verifier's own connections.
+
+// newServed returns a verifier that reads the stub over HTTP.
+func newServed(t *testing.T, s *stub, changes ...func(*accesstoken.Config)) *accesstoken.Verifier {
+	t.Helper()
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	return newVerifier(t, s, append([]func(*accesstoken.Config){func(c *accesstoken.Config) {
+		c.URL, c.Transport = server.URL, nil
+	}}, changes...)...)
+}
+
+func TestFetch_ReadsTheKeysAndTheIssuer(t *testing.T) {
+	k := newECKey(t, "first")
+	s := newStub(k.public())
+	v := newServed(t, s)
+	checkAccepted(t, v, k.token(t, nil))
+	assert.Equal(t, []string{issuePath, keysPath}, s.asked())
+}
+
+// Issuers that are given make the discovery document useless, and it is not read.
+func TestFetch_DoesNotReadTheIssuerWhenItIsGiven(t *testing.T) {
+	k := newECKey(t, "first")
+	s := newStub(k.public())
+	s.onIssuer = status(http.StatusInternalServerError)
+	v := newServed(t, s, func(c *accesstoken.Config) { c.Issuers = []string{"http://keycloak/realms/bank", issuer} })
+	checkAccepted(t, v, k.token(t, nil))
+	_, err := v.Verify(t.Context(), k.token(t, map[string]any{"iss": "http://keycloak/realms/bank"}))
+	require.NoError(t, err)
+	checkFailure(t, v, k.token(t, map[string]any{"iss": "http://keycloak/realms/bank/"}), domain.Unauthenticated, "wrong issuer")
+	assert.Equal(t, []string{keysPath}, s.asked())
+}
+
+func TestFetch_EscapesTheRealm(t *testing.T) {
+	k := newECKey(t, "first")
+	s := newStub(k.public())
+	v := newServed(t, s, func(c *accesstoken.Config) { c.Realm = "a/b c?d#e%41é" })
+	checkAccepted(t, v, k.token(t, nil))
+	const escaped = "/realms/a%2Fb%20c%3Fd%23e%2541%C3%A9/"
+	assert.Equal(t, []string{escaped + ".well-known/openid-configuration", escaped + "protocol/openid-connect/certs"}, s.asked())
+}
+
+func TestFetch_TellsWhatIsWrongWithAnAnswer(t *testing.T) {
+	k := newECKey(t, "first")
+	set := func(keys ...any) http.HandlerFunc {
+		data, err := json.Marshal(map[string]any{"keys": keys})
+		require.NoError(t, err)
+		return text(string(data))
+	}
+	notForSignatures, withoutID := k.Public(), k.Public()
+	notForSignatures.Use, withoutID.KeyID = "enc", ""
+	for name, test := range map[string]struct {
+		answer http.HandlerFunc
+		kind   domain.Kind
+		cause  string
+	}{
+		"429":                  {status(http.StatusTooManyRequests), domain.Unavailable, "status 429"},
+		"502":                  {status(http.StatusBadGateway), domain.Unavailable, "status 502"},
+		"503":                  {status(http.StatusServiceUnavailable), domain.Unavailable, "status 503"},
+		"504":                  {status(http.StatusGatewayTimeout), domain.Timeout, "status 504"},
+		"500":                  {status(http.StatusInternalServerError), domain.BadAnswer, "status 500"},
+		"404":                  {status(http.StatusNotFound), domain.BadAnswer, "status 404"},
+		"401":                  {status(http.StatusUnauthorized), domain.BadAnswer, "status 401"},
+		"204":                  {status(http.StatusNoContent), domain.BadAnswer, "status 204"},
+		"a redirect":           {http.RedirectHandler("/realms/bank/elsewhere", http.StatusFound).ServeHTTP, domain.BadAnswer, "status 302"},
+		"HTML":                 {text("<html>Sign in</html>"), domain.BadAnswer, "not a "},
+		"nothing":              {text(""), domain.BadAnswer, "not a "},
+		"more than a megabyte": {text(`{"keys":[],"issuer":"x","x":"` + strings.Repeat("x", 1<<20) + `"}`), domain.BadAnswer, "more than 1048576 bytes"},
+		"a broken connection":  {breakOff, domain.Unavailable, ""},
+		"half an answer":       {halfAnAnswer, domain.Unavailable, ""},
+		"no answer":            {hang, domain.Timeout, ""},
+		"an answer that stops": {stall, domain.Timeout, ""},
+	} {
+		for op, set := range map[string]func(*stub){
+			"get keys":   func(s *stub) { s.onKeys = test.answer },
+			"get issuer": func(s *stub) { s.onIssuer = test.answer },
+		} {
+			t.Run(op+"/"+name, func(t *testing.T) {
+				s := newStub(k.public())
+				set(s)
+				v := newServed(t, s, func(c *accesstoken.Config) { c.Timeout = 300 * time.Millisecond })
+				token := k.token(t, nil)
+				_, err := v.Verify(t.Context(), token)
+				checkError(t, err, test.kind, test.cause)
+				require.ErrorContains(t, err, op+": ")
+				assert.NotContains(t, err.Error(), token)
+				assert.NotContains(t, strings.Join(s.asked(), " "), "elsewhere")
+			})
+		}
+	}
+	for name, answer := range map[string]http.HandlerFunc{
+		"an object without keys":         text(`{}`),
+		"keys that are no list":          text(`{"keys":{}}`),
+		"a list":                         text(`[]`),
+		"null":                           text(`null`),
+		"an empty set":                   set(),
+		"a symmetric key only":           set(jose.JSONWebKey{Key: []byte("0123456789abcdef0123456789abcdef"), KeyID: "first", Use: "sig"}),
+		"a key for encryption only":      set(notForSignatures),
+		"a key without an id only":       set(withoutID),
+		"a private key only":             set(k.JSONWebKey),
+		"keys that nobody can read only": set(map[string]any{"kty": "RSA", "kid": "first"}, 1, nil, "first"),
+	} {
+		t.Run("get keys/"+name, func(t *testing.T) {
+			s := newStub()
+			s.answerKeys(answer)
+			checkFailure(t, newServed(t, s), k.token(t, nil), domain.BadAnswer, "get keys: no")
+		})
+	}
+	for _, answer := range []string{`{}`, `[]`, `null`, `{"issuer":""}`, `{"issuer":1}`} {
+		t.Run("get issuer/"+answer, func(t *testing.T) {
+			s := newStub(k.public())
+			s.onIssuer = text(answer)
+			checkFailure(t, newServed(t, s), k.token(t, nil), domain.BadAnswer, "get issuer: not a discovery document")
+		})
+	}
+}
+
+func TestFetch_ReturnsUnavailableWhenNobodyListens(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	v := newVerifier(t, nil, func(c *accesstoken.Config) { c.URL, c.Transport = server.URL, nil })
+	checkFailure(t, v, "", domain.Unavailable, "get issuer: ")
+}
+
+// A realm has keys for other purposes, and may have some that nobody here has heard of.
+func TestFetch_LeavesOutKeysItCannotUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newECKey(t, "first")
+		encryption := newECKey(t, "encryption")
+		encryption.Use = "enc"
+		s := newStub(
+			map[string]any{"kty": "OKP", "crv": "Ed448", "kid": "ed448", "x": "AAAA", "use": "sig"},
+			map[string]any{"kty": "EC", "crv": "secp256k1", "kid": "k1", "x": "AAAA", "y": "AAAA"},
+			map[string]any{"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"},
+			map[string]any{"kty": "LATTICE", "kid": "new"},
+			map[string]any{"kid": 1}, 1, nil, encryption.public(), k.public(),
+			jose.JSONWebKey{Key: []byte("0123456789abcdef0123456789abcdef"), KeyID: "first", Use: "sig"},
+		)
+		v := newVerifier(t, s)
+		checkAccepted(t, v, k.token(t, nil))
+		checkFailure(t, v, encryption.token(t, nil), domain.Unauthenticated, "unknown key")
+	})
+}
+
+// Two keys of one id are unusual, and both count.
+func TestFetch_KeepsAllKeysOfOneID(t *testing.T) {
+	one, other := newECKey(t, "same"), newECKey(t, "same")
+	v := newServed(t, newStub(one.public(), other.public()))
+	checkAccepted(t, v, one.token(t, nil))
+	checkAccepted(t, v, other.token(t, nil))
+}
+
+func TestClose_IsQuickWhenKeycloakHangs(t *testing.T) {
+	s := newStub()
+	asked := make(chan struct{})
+	s.answerKeys(func(w http.ResponseWriter, r *http.Request) {
+		close(asked)
+		hang(w, r)
+	})
+	v := newServed(t, s, func(c *accesstoken.Config) { c.Timeout = time.Hour })
+	var all sync.WaitGroup
+	all.Go(func() { checkFailure(t, v, "", domain.Unavailable, "get keys: ") })
+	<-asked
+	started := time.Now()
+	v.Close()
+	all.Wait()
+	assert.Less(t, time.Since(started), 10*time.Second)
+}
+
+// breakOff closes the connection without an answer.
+func breakOff(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+func halfAnAnswer(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "100")
+	w.Write([]byte(`{"keys":`))
+}
+
+// stall begins an answer and does not end it.
+func stall(w http.ResponseWriter, r *http.Request) {
+	w.Write([]byte(`{"keys":`))
+	http.NewResponseController(w).Flush()
+	hang(w, r)
+}

@@ -1,0 +1,109 @@
+package auditlog
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// room is what is held ready behind the end of the file. Half of it is always there
+// when a write begins, which is enough for some hundred events under way.
+const room = 1 << 20
+
+// reserveRoom makes the file system set room aside behind the present end of the file,
+// without changing its size: a user must not be changed when the event could not be
+// recorded afterwards, and free space that was only looked at may be gone by then.
+func reserveRoom(file *os.File, before bool) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	// The file's blocks tell what is left of an earlier reservation, also after somebody
+	// truncated the file. Without an earlier one they prove nothing: XFS gives files
+	// blocks in advance that it takes back when space runs out.
+	if before && roomLeft(info) >= room/2 {
+		return nil
+	}
+	err = onDescriptor(file, func(fd int) error {
+		return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, info.Size(), room)
+	})
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) {
+		return checkFreeSpace(file) // Not every file system can set space aside.
+	}
+	return os.NewSyscallError("fallocate", err)
+}
+
+// roomLeft returns how many bytes the file has beyond its end.
+func roomLeft(info os.FileInfo) int64 {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0
+	}
+	return stat.Blocks*512 - info.Size() // stat(2): in units of 512 bytes, whatever the block size
+}
+
+// checkFreeSpace makes sure that there is room in the file system at this moment.
+func checkFreeSpace(file *os.File) error {
+	var stat unix.Statfs_t
+	err := onDescriptor(file, func(fd int) error { return unix.Fstatfs(fd, &stat) })
+	if err != nil {
+		return os.NewSyscallError("fstatfs", err)
+	}
+	if free := stat.Bavail * uint64(stat.Bsize); free < room { //nolint:gosec // A block size is positive.
+		return fmt.Errorf("%d bytes are left in the file system: %w", free, unix.ENOSPC)
+	}
+	return nil
+}
+
+// awaitReader waits until the stream takes more, and reports when it does not in time,
+// or never will.
+func awaitReader(file *os.File, patience time.Duration) error {
+	deadline := time.Now().Add(patience)
+	return onDescriptor(file, func(fd int) error {
+		state := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}} //nolint:gosec // Descriptors are small.
+		ready, err := unix.Poll(state, int(max(0, time.Until(deadline)).Milliseconds()))
+		switch {
+		case err != nil:
+			return err
+		case ready == 0:
+			return errors.New("whoever reads it does not go on")
+		case state[0].Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0:
+			return errors.New("nobody reads it any more")
+		}
+		return tryDevice(fd)
+	})
+}
+
+// tryDevice writes nothing to a character device, which tells what poll does not:
+// /dev/full always claims to be ready. Other streams might take nothing for a message.
+func tryDevice(fd int) error {
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil || stat.Mode&unix.S_IFMT != unix.S_IFCHR {
+		return err
+	}
+	_, err := unix.Write(fd, nil)
+	return err
+}
+
+// onDescriptor makes a system call, again and again while signals interrupt it: the
+// runtime of Go sends some of its own.
+func onDescriptor(file *os.File, call func(fd int) error) error {
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var callErr error
+	err = conn.Control(func(fd uintptr) {
+		for callErr = call(int(fd)); errors.Is(callErr, unix.EINTR); {
+			callErr = call(int(fd))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return callErr
+}

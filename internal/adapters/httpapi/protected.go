@@ -1,0 +1,133 @@
+package httpapi
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"user-sync-service/internal/app"
+	"user-sync-service/internal/domain"
+)
+
+// reply is what a handler of a protected route has to say; with an error it may be
+// empty.
+type reply struct {
+	status int
+	body   any
+	// errorStatus is the member "status" of an error's body where it is not "error".
+	errorStatus string
+}
+
+// useCase is a protected route's own part: it decodes, parses and calls. It writes
+// nothing, because the answer has to wait until the attempt is on record.
+type useCase func(w http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error)
+
+// protected serves a route for administrators: each request is an attempt, which is
+// admitted or not, handled, put on record, and answered.
+func (a *api) protected(action domain.Action, handle useCase) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		attempt := a.begin(r, action)
+		answer, err := a.perform(w, r, attempt, handle)
+		if err != nil {
+			err = asError(err) // The audit log takes no bare kinds.
+		}
+		err = a.Service.Finish(r.Context(), attempt, err)
+		switch {
+		case errors.Is(err, http.ErrAbortHandler):
+			panic(http.ErrAbortHandler) // On record now, and passed on as it came.
+		case err == nil:
+			writeJSON(w, answer.status, answer.body)
+		case answer.errorStatus != "":
+			writeErrorStatus(w, r, answer.errorStatus, err)
+		default:
+			writeError(w, r, err)
+		}
+	}
+}
+
+// begin starts the attempt with what is known before anybody is asked.
+func (a *api) begin(r *http.Request, action domain.Action) *app.Attempt {
+	attempt := a.Service.Begin(action)
+	event := &attempt.Event
+	event.ClientAddress = clientAddress(r)
+	event.ForwardedFor = strings.Join(r.Header.Values("X-Forwarded-For"), ", ")
+	event.RequestID = requestOf(r).id
+	event.TraceID = traceID(r)
+	if given, username, err := target(r); err == nil {
+		event.TargetUsername = username.String()
+	} else {
+		event.TargetUsername = given
+	}
+	return attempt
+}
+
+// perform takes the attempt as far as it gets. A panic is its failure, so that it is
+// put on record like any other.
+func (a *api) perform(w http.ResponseWriter, r *http.Request, attempt *app.Attempt, handle useCase) (answer reply, err error) {
+	defer func() {
+		switch cause := recover(); cause {
+		case nil:
+		case http.ErrAbortHandler:
+			answer, err = reply{}, &domain.Error{Kind: domain.Internal, Err: http.ErrAbortHandler}
+		default:
+			answer, err = reply{}, a.panicError(r, cause)
+		}
+	}()
+	err = a.Service.Admit(r.Context(), attempt, app.Caller{Token: accessToken(r.Header), CrossSite: a.crossSite(r)})
+	if err != nil {
+		return reply{}, err
+	}
+	if action := attempt.Event.Action; action.Writes() {
+		if err := a.limits.admitWrite(w, r, attempt.Event.Actor); err != nil {
+			return reply{}, err
+		}
+	}
+	return handle(w, r, attempt)
+}
+
+// crossSite reports whether a browser sent the request on behalf of another site: a
+// gateway turns the browser's cookies into a token, so a token alone does not show that
+// the administrator meant it.
+func (a *api) crossSite(r *http.Request) bool { return a.CrossOrigin.Check(r) != nil }
+
+// accessToken returns the token of the first header that holds one. The gateways set
+// one of the three; no other header of theirs can be trusted.
+func accessToken(header http.Header) string {
+	for _, value := range header.Values("Authorization") {
+		// RFC 9110, section 11.1: the scheme's letter case does not count.
+		scheme, token, _ := strings.Cut(strings.TrimSpace(value), " ")
+		if token = strings.TrimSpace(token); strings.EqualFold(scheme, "Bearer") && token != "" {
+			return token
+		}
+	}
+	for _, name := range []string{"X-Auth-Request-Access-Token", "X-Forwarded-Access-Token"} {
+		for _, value := range header.Values(name) {
+			if token := strings.TrimSpace(value); token != "" {
+				return token
+			}
+		}
+	}
+	return ""
+}
+
+// clientAddress returns the address that the connection comes from.
+func clientAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+var traceParent = regexp.MustCompile(`^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-|$)`)
+
+// traceID returns the id of the trace that the request belongs to (W3C Trace Context).
+func traceID(r *http.Request) string {
+	match := traceParent.FindStringSubmatch(r.Header.Get("Traceparent"))
+	if match == nil || match[1] == strings.Repeat("0", 32) {
+		return ""
+	}
+	return match[1]
+}

@@ -1,0 +1,98 @@
+package keycloak_test
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/adapters/keycloak"
+	"user-sync-service/internal/domain"
+)
+
+// callerToken looks like an access token of an administrator.
+const callerToken = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI0NzExIn0.c2lnbmF0dXJl"
+
+func TestTokenActive_TellsWhatKeycloakSays(t *testing.T) {
+	s := newStub(t) // its secret has %, +, blank, &, = and an umlaut
+	s.active[callerToken] = true
+	p := s.provider(t)
+	active, err := p.TokenActive(t.Context(), callerToken)
+	require.NoError(t, err)
+	assert.True(t, active)
+
+	s.change(func() { s.active[callerToken] = false }) // as when its owner was disabled
+	for _, token := range []string{callerToken, "", "another", "a&b=c d%"} {
+		active, err = p.TokenActive(t.Context(), token)
+		require.NoError(t, err, token)
+		assert.False(t, active, token)
+	}
+}
+
+// It is asked for every write, so it costs one call, and it must work without a login.
+func TestTokenActive_TakesOneCall(t *testing.T) {
+	s := newStub(t)
+	s.answers("POST token", always, saying(http.StatusServiceUnavailable, "text/html", ""))
+	_, err := s.provider(t).TokenActive(t.Context(), callerToken)
+	require.NoError(t, err)
+	assert.Equal(t, []string{introspectRoute}, s.taken())
+}
+
+func TestTokenActive_SendsTheTokenAsItIs(t *testing.T) {
+	s := newStub(t)
+	const token = "a+b&c=%41 é"
+	var form url.Values
+	s.answers(introspectRoute, 1, func(w http.ResponseWriter, r *http.Request) {
+		assert.Empty(t, r.URL.RawQuery, "addresses are logged by gateways")
+		body, _ := io.ReadAll(r.Body)
+		form, _ = url.ParseQuery(string(body))
+		answer(w, http.StatusOK, `{"active":true}`)
+	})
+	_, err := s.provider(t).TokenActive(t.Context(), token)
+	require.NoError(t, err)
+	assert.Equal(t, token, form.Get("token"))
+}
+
+func TestTokenActive_AnswersThatSayNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		with http.HandlerFunc
+		kind domain.Kind
+	}{
+		"missing":       {saying(200, "application/json", `{"exp":1795520885,"typ":"Bearer"}`), domain.BadAnswer},
+		"null":          {saying(200, "application/json", `{"active":null}`), domain.BadAnswer},
+		"a text":        {saying(200, "application/json", `{"active":"true"}`), domain.BadAnswer},
+		"a number":      {saying(200, "application/json", `{"active":1}`), domain.BadAnswer},
+		"a list":        {saying(200, "application/json", `[{"active":true}]`), domain.BadAnswer},
+		"a page":        {saying(200, "text/html", `<h1>{"active":true}</h1>`), domain.BadAnswer},
+		"201":           {saying(201, "application/json", `{"active":true}`), domain.BadAnswer},
+		"204":           {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, domain.BadAnswer},
+		"a redirect":    {redirect(http.StatusFound), domain.BadAnswer},
+		"wrong path":    {saying(404, "text/html", ""), domain.BadAnswer},
+		"wrong secret":  {saying(401, "application/json", `{"error":"invalid_request","error_description":"Authentication failed."}`), domain.Internal},
+		"public client": {saying(403, "application/json", `{"error":"invalid_request","error_description":"Client not allowed."}`), domain.Internal},
+		"no realm":      {saying(404, "application/json", `{"error":"Realm does not exist"}`), domain.Internal},
+		"starting":      {saying(503, "text/html", ""), domain.Unavailable},
+		"closed":        {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, domain.Unavailable},
+		"no answer":     {hang, domain.Timeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStub(t)
+			s.answers(introspectRoute, always, c.with)
+			active, err := s.provider(t, impatientFor(c.kind)).TokenActive(t.Context(), callerToken)
+			assertOnlyKind(t, c.kind, err)
+			assert.False(t, active)
+			assert.NotContains(t, chain(err), callerToken)
+			assert.Equal(t, []string{introspectRoute}, s.taken(), "asked once, and nobody else")
+		})
+	}
+}
+
+func TestTokenActive_WithAWrongSecretIsOurFault(t *testing.T) {
+	s := newStub(t)
+	p := s.provider(t, func(config *keycloak.Config) { config.ClientSecret = domain.NewSecret("wrong") })
+	_, err := p.TokenActive(t.Context(), callerToken)
+	assertOnlyKind(t, domain.Internal, err)
+}

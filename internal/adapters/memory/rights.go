@@ -1,0 +1,86 @@
+package memory
+
+import (
+	"context"
+	"slices"
+
+	"user-sync-service/internal/domain"
+)
+
+// Privileges implements [ports.IdentityProvider].
+func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	holder, err := p.user(id)
+	if err != nil {
+		return nil, err
+	}
+	var privileges []string
+	for _, role := range p.effective(holder.roles, holder.groups) {
+		if slices.Contains(roles, role) || slices.Contains(p.administration, role) {
+			privileges = append(privileges, string(role))
+		}
+	}
+	return privileges, nil
+}
+
+// RightsOf implements [ports.IdentityProvider]. Nothing is unseen here.
+func (p *Provider) RightsOf(ctx context.Context, assignment domain.Assignment) (domain.Rights, error) {
+	if err := ended(ctx); err != nil {
+		return domain.Rights{}, err
+	}
+	if !slices.Contains(p.roles, assignment.Role) {
+		return domain.Rights{}, &domain.Error{Kind: domain.UnknownRole}
+	}
+	var groups []domain.Group
+	if slices.Contains(p.groups, assignment.Group) {
+		groups = []domain.Group{assignment.Group}
+	}
+	var rights domain.Rights
+	for _, role := range p.effective([]domain.RealmRole{assignment.Role}, groups) {
+		if slices.Contains(p.administration, role) {
+			rights.Administration = append(rights.Administration, string(role))
+		} else {
+			rights.Roles = append(rights.Roles, string(role))
+		}
+	}
+	return rights, nil
+}
+
+// effective returns every role that comes with the roles and the groups in the end,
+// sorted and each once.
+func (p *Provider) effective(roles []domain.RealmRole, groups []domain.Group) []domain.RealmRole {
+	var held []domain.RealmRole
+	var hold func(roles []domain.RealmRole)
+	hold = func(roles []domain.RealmRole) {
+		for _, role := range roles {
+			// Roles may contain each other; one that is held already has been opened.
+			if !slices.Contains(held, role) {
+				held = append(held, role)
+				hold(p.contains[role])
+			}
+		}
+	}
+	hold(roles)
+	for _, group := range groups {
+		for _, carrier := range withParents(group) {
+			hold(p.carries[carrier])
+		}
+	}
+	slices.Sort(held)
+	return held
+}
+
+// withParents returns the group and all groups above it.
+func withParents(group domain.Group) []domain.Group {
+	lineage := []domain.Group{group}
+	for i := range group {
+		if group[i] == '/' {
+			lineage = append(lineage, group[:i])
+		}
+	}
+	return lineage
+}

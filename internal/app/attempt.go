@@ -1,0 +1,175 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"user-sync-service/internal/domain"
+)
+
+// Mode says what happens to callers who have no right to be there.
+type Mode string
+
+// The modes.
+const (
+	// Enforce refuses them.
+	Enforce Mode = "enforce"
+	// Report lets them through, and logs and counts what Enforce would have refused.
+	Report Mode = "report"
+	// Off does not look at callers at all.
+	Off Mode = "off"
+)
+
+// Access says who may use the service.
+type Access struct {
+	Mode Mode
+	// WriteRoles and ReadRoles are exact names of realm roles, and "client:role" for
+	// roles of a client; one of them is enough. Whoever may only write may not read.
+	WriteRoles, ReadRoles []string
+}
+
+// Caller is what a request shows of the one who sent it.
+type Caller struct {
+	Token string // the access token, empty for none
+	// CrossSite tells that a browser sent the request on behalf of another site.
+	CrossSite bool
+}
+
+// Attempt is one request of a caller for one use case. The edge fills in what it knows
+// of the request, the use case what it learns of the target.
+type Attempt struct {
+	Event domain.AuditEvent
+	// confirm asks whether the caller may still act; nil: there is no need to ask.
+	confirm func(context.Context) error
+}
+
+// Begin starts an attempt.
+func (s *Service) Begin(action domain.Action) *Attempt {
+	return &Attempt{Event: domain.AuditEvent{Time: s.Now(), Action: action}}
+}
+
+// Admit finds out who the caller is and whether the caller may do the attempt's action.
+// It returns Unauthenticated or Forbidden, and what the verifier of tokens returns while
+// it cannot know.
+func (s *Service) Admit(ctx context.Context, attempt *Attempt, caller Caller) error {
+	if s.Access.Mode == Off {
+		return nil
+	}
+	return s.unlessReporting(ctx, attempt, s.admit(ctx, attempt, caller))
+}
+
+func (s *Service) admit(ctx context.Context, attempt *Attempt, caller Caller) error {
+	actor, err := s.Verifier.Verify(ctx, caller.Token)
+	if err != nil {
+		return err
+	}
+	attempt.Event.Actor = actor
+	if caller.CrossSite {
+		return &domain.Error{Kind: domain.Forbidden, Message: "This request came from another web site.", Err: errors.New("a browser's request from another site")}
+	}
+	roles := s.Access.ReadRoles
+	if attempt.Event.Action.Writes() {
+		roles = s.Access.WriteRoles
+	}
+	if !actor.HasAnyRole(roles) {
+		return &domain.Error{Kind: domain.Forbidden}
+	}
+	if attempt.Event.Action.Writes() && s.Introspector != nil {
+		attempt.confirm = func(ctx context.Context) error {
+			return s.unlessReporting(ctx, attempt, s.stillActive(ctx, caller.Token))
+		}
+	}
+	return nil
+}
+
+// stillActive asks the identity provider about the token: by its signature alone an
+// administrator who was switched off could go on writing until it expires.
+func (s *Service) stillActive(ctx context.Context, token string) error {
+	active, err := s.Introspector.TokenActive(ctx, token)
+	if err == nil && !active {
+		err = &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("the identity provider does not honour the token any more, or not towards this service")}
+	}
+	return err
+}
+
+// unlessReporting returns err, or nil after having told what would have been refused.
+func (s *Service) unlessReporting(ctx context.Context, attempt *Attempt, err error) error {
+	if err == nil || s.Access.Mode != Report {
+		return err
+	}
+	failure := domain.AsError(err)
+	if attempt.Event.NotEnforced == "" {
+		attempt.Event.NotEnforced = failure.Kind
+	}
+	s.Observer.Refused(failure.Kind, false)
+	s.Log.WarnContext(ctx, "a caller who would be refused was let through", "action", string(attempt.Event.Action),
+		"reason", string(failure.Kind), "error", failure.Error(), "request_id", attempt.Event.RequestID)
+	return nil
+}
+
+// Finish puts the attempt on record with its outcome, which err is. It returns what to
+// answer: err, or AuditUnavailable when something was written that is not on record now.
+func (s *Service) Finish(ctx context.Context, attempt *Attempt, err error) error {
+	event := &attempt.Event
+	event.Outcome = domain.Allowed
+	if err != nil {
+		failure := domain.AsError(err)
+		event.Reason, event.Outcome = failure.Kind, outcomeOf(failure.Kind)
+		if isSafetyRefusal(failure.Kind) {
+			s.Observer.Refused(failure.Kind, true)
+		}
+	}
+	recordErr := s.Audit.Record(context.WithoutCancel(ctx), *event)
+	if recordErr == nil {
+		return err
+	}
+	s.Observer.AuditFailed()
+	// The log is the last place where the attempt can be told.
+	s.Log.ErrorContext(ctx, "an audit event could not be recorded", "error", recordErr.Error(), "event", auditLogValue(*event))
+	if err != nil || !event.Action.Writes() {
+		return err
+	}
+	unrecorded := &domain.Error{Kind: domain.AuditUnavailable, Err: recordErr}
+	if event.After != nil { // else there was nothing to change
+		unrecorded.Message = "The change was made, but could not be put on record. Please report this."
+	}
+	return unrecorded
+}
+
+// outcomeOf says which failures are a refusal: what was asked for was turned down
+// before anything was changed.
+func outcomeOf(kind domain.Kind) domain.Outcome {
+	switch kind {
+	case domain.EmailDeliveryFailed, domain.Partial, domain.BadAnswer, domain.Unavailable, domain.Timeout,
+		domain.PasswordRefused, domain.UnsatisfiablePolicy, domain.Internal:
+		return domain.Failed
+	}
+	return domain.Refused
+}
+
+// isSafetyRefusal reports whether the kind is a refusal for the sake of safety.
+func isSafetyRefusal(kind domain.Kind) bool {
+	switch kind {
+	case domain.Unauthenticated, domain.Forbidden, domain.ProtectedUser, domain.PrivilegeEscalation,
+		domain.RateLimited, domain.AuditUnavailable:
+		return true
+	}
+	return false
+}
+
+// auditLogValue is an event for the ordinary log.
+func auditLogValue(event domain.AuditEvent) slog.Value {
+	return slog.GroupValue(
+		slog.String("time", event.Time.UTC().Format(time.RFC3339Nano)),
+		slog.String("action", string(event.Action)),
+		slog.String("outcome", string(event.Outcome)),
+		slog.String("reason", string(event.Reason)),
+		slog.String("actor", event.Actor.Name()),
+		slog.String("target", event.TargetUsername),
+		slog.String("target_id", string(event.TargetID)),
+		slog.Any("after", event.After),
+		slog.String("request_id", event.RequestID),
+	)
+}

@@ -1,0 +1,234 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/app"
+	"user-sync-service/internal/domain"
+	"user-sync-service/internal/ports"
+)
+
+// A signature stays good when its owner has been switched off, so before a write the
+// provider is asked, at the same time as it is asked about the target.
+
+func TestConfirm_RefusesWritesOfATokenThatIsNoLongerHonoured(t *testing.T) {
+	for _, do := range writing() {
+		provider := newGuardedRealm(t)
+		same := unchanged(t, provider)
+		asking := &introspector{answer: inactive}
+		b := newBench(provider, checking(admin()), introspecting(asking))
+
+		require.ErrorIs(t, b.attempt(t, app.Caller{Token: goodToken}, do, "nobody"), domain.Unauthenticated, do.name)
+		require.ErrorIs(t, b.attempt(t, app.Caller{Token: goodToken}, do, "anna"), domain.Unauthenticated, do.name)
+
+		same(do.name)
+		assert.Equal(t, 2, asking.asked)
+		assert.Equal(t, map[refusal]int{{domain.Unauthenticated, true}: 2}, b.observer.refused)
+		for _, event := range b.audit.events {
+			assert.Equal(t, domain.Refused, event.Outcome)
+			assert.Equal(t, domain.Unauthenticated, event.Reason)
+			assert.Equal(t, admin(), event.Actor)
+		}
+	}
+}
+
+func TestConfirm_WritesNothingWhileTheProviderCannotBeAsked(t *testing.T) {
+	for _, do := range writing() {
+		provider := newGuardedRealm(t)
+		same := unchanged(t, provider)
+		b := newBench(provider, checking(admin()), introspecting(&introspector{answer: unreachable}))
+		require.ErrorIs(t, b.attempt(t, app.Caller{Token: goodToken}, do, "anna"), domain.Unavailable, do.name)
+		same(do.name)
+		assert.Equal(t, domain.Failed, b.audit.only(t).Outcome)
+	}
+}
+
+// No answer is not a yes, whatever the boolean beside the error says.
+func TestConfirm_TakesAnErrorForNoWithWhateverItComes(t *testing.T) {
+	yesAndNo := func(context.Context, string) (bool, error) { return true, &domain.Error{Kind: domain.BadAnswer} }
+	for _, do := range writing() {
+		b := newBench(newGuardedRealm(t), checking(admin()), introspecting(&introspector{answer: yesAndNo}))
+		require.ErrorIs(t, b.attempt(t, app.Caller{Token: goodToken}, do, "anna"), domain.BadAnswer, do.name)
+	}
+}
+
+func TestConfirm_AsksOnceForAWriteAndNeverForARead(t *testing.T) {
+	for _, do := range writing() {
+		asking := &introspector{answer: func(_ context.Context, token string) (bool, error) { return token == goodToken, nil }}
+		b := newBench(newGuardedRealm(t), checking(admin()), introspecting(asking))
+		require.NoError(t, b.attempt(t, app.Caller{Token: goodToken}, do, "anna"), do.name)
+		assert.Equal(t, 1, asking.asked, do.name)
+	}
+	asking := &introspector{answer: inactive}
+	b := newBench(newGuardedRealm(t), checking(admin()), introspecting(asking))
+	require.NoError(t, b.attempt(t, app.Caller{Token: goodToken}, reading(), "anna"))
+	assert.Zero(t, asking.asked)
+}
+
+// Whoever has no right is refused without a question to the provider.
+func TestConfirm_DoesNotAskAboutCallersWhoAreRefusedAnyway(t *testing.T) {
+	for _, caller := range []app.Caller{{}, {Token: "garbage"}, {Token: goodToken}} {
+		asking := &introspector{answer: active}
+		b := newBench(newGuardedRealm(t), checking(domain.Actor{Username: "tom", Roles: []string{"teller"}}), introspecting(asking))
+		require.Error(t, b.attempt(t, caller, syncing(), "tariq"))
+		assert.Zero(t, asking.asked)
+	}
+}
+
+func TestConfirm_ReportsInReportMode(t *testing.T) {
+	for reason, answer := range map[domain.Kind]func(context.Context, string) (bool, error){
+		domain.Unauthenticated: inactive, domain.Unavailable: unreachable,
+	} {
+		for _, do := range writing() {
+			b := newBench(newGuardedRealm(t), checking(admin()), introspecting(&introspector{answer: answer}), reporting)
+			require.NoError(t, b.attempt(t, app.Caller{Token: goodToken}, do, "anna"), do.name)
+			assert.Equal(t, reason, b.audit.only(t).NotEnforced)
+			assert.Equal(t, map[refusal]int{{reason, false}: 1}, b.observer.refused)
+			assert.Contains(t, b.log.String(), "let through")
+		}
+	}
+}
+
+// meeting lets two calls wait for each other: each gets on only when the other is there.
+type meeting struct{ first, second chan struct{} }
+
+func newMeeting() meeting { return meeting{make(chan struct{}), make(chan struct{})} }
+
+func (m meeting) meet(mine, other chan struct{}) error {
+	close(mine)
+	select {
+	case <-other:
+		return nil
+	case <-time.After(10 * time.Second): // far more than it ever takes
+		return &domain.Error{Kind: domain.Internal, Err: errors.New("the other call did not come while this one lasted")}
+	}
+}
+
+// meetingProvider is a provider whose reads take part in a meeting.
+type meetingProvider struct {
+	ports.IdentityProvider
+	meet map[string]func() error
+}
+
+func (p meetingProvider) at(method string) error {
+	if meet := p.meet[method]; meet != nil {
+		return meet()
+	}
+	return nil
+}
+
+func (p meetingProvider) FindUser(ctx context.Context, username domain.Username) (domain.User, error) {
+	if err := p.at("FindUser"); err != nil {
+		return domain.User{}, err
+	}
+	return p.IdentityProvider.FindUser(ctx, username)
+}
+
+func (p meetingProvider) RightsOf(ctx context.Context, assignment domain.Assignment) (domain.Rights, error) {
+	if err := p.at("RightsOf"); err != nil {
+		return domain.Rights{}, err
+	}
+	return p.IdentityProvider.RightsOf(ctx, assignment)
+}
+
+func (p meetingProvider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error) {
+	if err := p.at("Privileges"); err != nil {
+		return nil, err
+	}
+	return p.IdentityProvider.Privileges(ctx, id, roles)
+}
+
+func (p meetingProvider) Groups(ctx context.Context, id domain.UserID) ([]domain.Group, error) {
+	if err := p.at("Groups"); err != nil {
+		return nil, err
+	}
+	return p.IdentityProvider.Groups(ctx, id)
+}
+
+func TestConfirm_RunsSideBySideWithReadingTheTarget(t *testing.T) {
+	for _, do := range writing() {
+		read := "FindUser"
+		if do.name == "sync" {
+			read = "RightsOf"
+		}
+		m := newMeeting()
+		provider := meetingProvider{newGuardedRealm(t), map[string]func() error{read: func() error { return m.meet(m.first, m.second) }}}
+		asking := &introspector{answer: func(context.Context, string) (bool, error) { return true, m.meet(m.second, m.first) }}
+		b := newBench(provider, checking(admin()), introspecting(asking))
+		require.NoError(t, b.attempt(t, app.Caller{Token: goodToken}, do, "anna"), do.name)
+	}
+}
+
+func TestTarget_PrivilegesAndGroupsAreReadSideBySide(t *testing.T) {
+	for _, do := range targeting() {
+		m := newMeeting()
+		provider := meetingProvider{newGuardedRealm(t), map[string]func() error{
+			"Privileges": func() error { return m.meet(m.first, m.second) },
+			"Groups":     func() error { return m.meet(m.second, m.first) },
+		}}
+		require.NoError(t, newBench(provider, guarded).attempt(t, app.Caller{}, do, "anna"), do.name)
+	}
+}
+
+// The target's state is none of the business of somebody who may not act.
+func TestConfirm_TellsTheCallerAboutTheCallerFirst(t *testing.T) {
+	for name, kind := range map[string]domain.Kind{"nobody": domain.NotFound, "holder": domain.ProtectedUser} {
+		for _, do := range targeting() {
+			b := newBench(newGuardedRealm(t), checking(admin()), introspecting(&introspector{answer: active}))
+			require.ErrorIs(t, b.attempt(t, app.Caller{Token: goodToken}, do, name), kind)
+			b = newBench(newGuardedRealm(t), checking(admin()), introspecting(&introspector{answer: inactive}))
+			require.ErrorIs(t, b.attempt(t, app.Caller{Token: goodToken}, do, name), domain.Unauthenticated, "%s %s", do.name, name)
+			b = newBench(newGuardedRealm(t), checking(admin()), introspecting(&introspector{answer: unreachable}))
+			require.ErrorIs(t, b.attempt(t, app.Caller{Token: goodToken}, do, name), domain.Unavailable, "%s %s", do.name, name)
+		}
+	}
+	noRole := syncing()
+	noRole.call = func(ctx context.Context, t *testing.T, s *app.Service, attempt *app.Attempt, name string) error {
+		_, err := s.SyncUser(ctx, attempt, employee(t, name, name+"@bank.example", "Viewer"))
+		return err
+	}
+	b := newBench(newGuardedRealm(t), checking(admin()), introspecting(&introspector{answer: inactive}))
+	require.ErrorIs(t, b.attempt(t, app.Caller{Token: goodToken}, noRole, "tariq"), domain.Unauthenticated)
+}
+
+// A panic in a goroutine of its own would end the program for everybody.
+func TestConfirm_APanicGoesOnInTheCallersGoroutine(t *testing.T) {
+	for _, do := range writing() {
+		provider := newGuardedRealm(t)
+		same := unchanged(t, provider)
+		b := newBench(provider, checking(admin()), introspecting(&introspector{answer: func(context.Context, string) (bool, error) { panic("a bug") }}))
+		assert.PanicsWithValue(t, "a bug", func() { _ = b.attempt(t, app.Caller{Token: goodToken}, do, "anna") }, do.name)
+		same(do.name)
+	}
+	provider := meetingProvider{newGuardedRealm(t), map[string]func() error{"Groups": func() error { panic("a bug") }}}
+	for _, do := range targeting() {
+		b := newBench(provider, guarded)
+		assert.PanicsWithValue(t, "a bug", func() { _ = b.attempt(t, app.Caller{}, do, "anna") }, do.name)
+	}
+}
+
+// Whoever answers a panic must not race with what is still under way.
+func TestConfirm_IsWaitedForWhenTheReadPanics(t *testing.T) {
+	for _, do := range targeting() {
+		ended := false
+		reading := make(chan struct{})
+		provider := meetingProvider{newGuardedRealm(t), map[string]func() error{"FindUser": func() error {
+			close(reading)
+			panic("a bug")
+		}}}
+		asking := &introspector{answer: func(context.Context, string) (bool, error) {
+			<-reading
+			ended = true // The race detector would tell if nobody waited.
+			return false, nil
+		}}
+		b := newBench(provider, checking(admin()), introspecting(asking), reporting)
+		assert.PanicsWithValue(t, "a bug", func() { _ = b.attempt(t, app.Caller{Token: goodToken}, do, "anna") }, do.name)
+		assert.True(t, ended, do.name)
+	}
+}

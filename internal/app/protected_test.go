@@ -1,0 +1,162 @@
+package app_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/app"
+	"user-sync-service/internal/domain"
+)
+
+// With the service's own rights every account of the realm could be taken over; these
+// must not be, by nobody.
+
+// guarded protects a user by name and the members of a group.
+func guarded(config *app.Config) {
+	config.Guard.ProtectedUsers = []string{"breakglass"}
+	config.Guard.ProtectedGroups = []domain.Group{"board"}
+}
+
+// newGuardedRealm is a realm of which "realm-admin" is the protected role and
+// "manage-users" a right to administer the provider. All users are enabled and have an
+// e-mail address.
+func newGuardedRealm(t *testing.T) *memory.Provider {
+	t.Helper()
+	provider := memory.New(memory.Realm{
+		Roles:          []domain.RealmRole{"teller", "realm-admin", "bundle", "operator"},
+		Groups:         []domain.Group{"tellers", "vips", "vips/deputies", "keys", "board", "board/secretaries", "board-2"},
+		Contains:       map[domain.RealmRole][]domain.RealmRole{"bundle": {"realm-admin"}, "operator": {"manage-users"}},
+		Carries:        map[domain.Group][]domain.RealmRole{"vips": {"realm-admin"}, "keys": {"manage-users"}},
+		Administration: []domain.RealmRole{"manage-users"},
+	})
+	for name, in := range map[string]domain.Assignment{
+		"anna":              {Role: "teller", Group: "tellers"},
+		"neighbour":         {Role: "teller", Group: "board-2"},
+		"breakglass":        {},
+		"service-account-x": {},
+		"holder":            {Role: "realm-admin"},
+		"bundled":           {Role: "bundle"},
+		"vip":               {Group: "vips"},
+		"deputy":            {Group: "vips/deputies"},
+		"operator":          {Role: "operator"},
+		"keeper":            {Group: "keys"},
+		"member":            {Role: "teller", Group: "board"},
+		"secretary":         {Group: "board/secretaries"},
+	} {
+		_, err := provider.AddUser(domain.User{Username: name, Email: name + "@bank.example", Enabled: true}, "Long&Secret11", in)
+		require.NoError(t, err)
+	}
+	return provider
+}
+
+// unchanged returns a check that the provider is as it was.
+func unchanged(t *testing.T, provider *memory.Provider) func(about ...any) {
+	t.Helper()
+	users := provider.Users()
+	mails := provider.Mails()
+	return func(about ...any) {
+		t.Helper()
+		assert.Equal(t, users, provider.Users(), about...)
+		assert.Equal(t, mails, provider.Mails(), about...)
+	}
+}
+
+func TestProtectedUsers_AreNeverATarget(t *testing.T) {
+	for _, name := range []string{
+		"breakglass", "BreakGlass", "service-account-x", "SERVICE-ACCOUNT-X", "service-account-nobody",
+		"holder", "bundled", "vip", "deputy", "operator", "keeper", "member", "secretary", "Secretary",
+	} {
+		for _, do := range targeting() {
+			provider := newGuardedRealm(t)
+			same := unchanged(t, provider)
+			session, _ := provider.SignIn(name, "Long&Secret11") // Some names are nobody's.
+			active := provider.SessionActive(session)
+			b := newBench(provider, guarded)
+
+			err := b.attempt(t, app.Caller{}, do, name)
+
+			require.ErrorIs(t, err, domain.ProtectedUser, "%s %s", do.name, name)
+			same("%s %s", do.name, name)
+			assert.Equal(t, active, provider.SessionActive(session), "%s %s", do.name, name)
+			assert.Equal(t, map[refusal]int{{domain.ProtectedUser, true}: 1}, b.observer.refused)
+			event := b.audit.only(t)
+			assert.Equal(t, domain.Refused, event.Outcome)
+			assert.Equal(t, domain.ProtectedUser, event.Reason)
+			assert.Equal(t, name, event.TargetUsername)
+		}
+	}
+}
+
+func TestProtectedUsers_OthersAreNot(t *testing.T) {
+	for _, name := range []string{"anna", "neighbour"} {
+		for _, do := range targeting() {
+			b := newBench(newGuardedRealm(t), guarded)
+			require.NoError(t, b.attempt(t, app.Caller{}, do, name), "%s %s", do.name, name)
+			assert.Empty(t, b.observer.refused)
+		}
+	}
+	for _, name := range []string{"breakglass", "member"} {
+		for _, do := range targeting() {
+			require.NoError(t, newBench(newGuardedRealm(t)).attempt(t, app.Caller{}, do, name), "protected in another realm only")
+		}
+	}
+}
+
+// A program's account made here would be one that nobody may touch afterwards.
+func TestProtectedUsers_AreNotCreated(t *testing.T) {
+	for _, name := range []string{"service-account-new", "Service-Account-New", "service-account-x", "breakglass", "BREAKGLASS"} {
+		provider := newGuardedRealm(t)
+		same := unchanged(t, provider)
+		err := newBench(provider, guarded).attempt(t, app.Caller{}, syncing(), name)
+		require.ErrorIs(t, err, domain.ProtectedUser, name)
+		same(name)
+	}
+	provider := newGuardedRealm(t)
+	require.NoError(t, newBench(provider, guarded).attempt(t, app.Caller{}, syncing(), "not-a-service-account-x"))
+	assert.Len(t, provider.Users(), 13)
+}
+
+func TestProtectedUsers_MayBeRead(t *testing.T) {
+	for _, name := range []string{"breakglass", "service-account-x", "holder", "member"} {
+		require.NoError(t, newBench(newGuardedRealm(t), guarded).attempt(t, app.Caller{}, reading(), name), name)
+	}
+}
+
+// How the provider compares names is its own affair: what counts is whom it found.
+func TestProtectedUsers_AreKnownByTheNameThatTheProviderHas(t *testing.T) {
+	for _, do := range targeting() {
+		provider := newMock(t)
+		provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7", Username: "service-account-x", Enabled: true}, nil)
+		b := newBench(provider)
+		require.ErrorIs(t, b.attempt(t, app.Caller{}, do, "anna"), domain.ProtectedUser, do.name)
+		assert.Equal(t, domain.UserID("7"), b.audit.only(t).TargetID)
+	}
+}
+
+// A check that could not be made is not a check that was passed.
+func TestProtectedUsers_AreSafeWhileTheProviderCannotSay(t *testing.T) {
+	failure := &domain.Error{Kind: domain.Timeout, Err: errors.New("cause")}
+	for _, do := range targeting() {
+		provider := newMock(t)
+		provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7", Username: "anna", Enabled: true}, nil)
+		provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"realm-admin"}).Return(nil, failure)
+		require.ErrorIs(t, newBench(provider).attempt(t, app.Caller{}, do, "anna"), domain.Timeout, do.name)
+
+		provider = newMock(t)
+		finds(t, provider, domain.User{ID: "7", Username: "anna", Enabled: true})
+		provider.EXPECT().Groups(t.Context(), domain.UserID("7")).Return(nil, failure)
+		require.ErrorIs(t, newBench(provider, guarded).attempt(t, app.Caller{}, do, "anna"), domain.Timeout, do.name)
+	}
+}
+
+// Groups are asked for only where that can matter.
+func TestProtectedUsers_CostNoReadOfGroupsWhereNoGroupIsProtected(t *testing.T) {
+	provider := newMock(t)
+	finds(t, provider, domain.User{ID: "7", Username: "anna", RequiredActions: []domain.RequiredAction{domain.UpdatePassword}})
+	_, err := forcePasswordChange(t, provider, "anna")
+	require.NoError(t, err)
+}

@@ -1,0 +1,67 @@
+package app_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/app"
+	"user-sync-service/internal/domain"
+)
+
+// An unrecorded write must not happen; a read may.
+
+// full is what an audit log says that has no room.
+var full = &domain.Error{Kind: domain.AuditUnavailable, Err: errors.New("no space left on device")}
+
+func TestReserve_NothingIsWrittenThatCannotBePutOnRecord(t *testing.T) {
+	for _, do := range writing() {
+		provider := newGuardedRealm(t)
+		same := unchanged(t, provider)
+		session, err := provider.SignIn("anna", "Long&Secret11")
+		require.NoError(t, err)
+		b := newBench(provider)
+		b.audit.reserveErr, b.audit.recordErr = full, full
+
+		for _, name := range []string{"anna", "neighbour"} {
+			require.ErrorIs(t, b.attempt(t, app.Caller{}, do, name), domain.AuditUnavailable, do.name)
+		}
+
+		same(do.name)
+		assert.True(t, provider.SessionActive(session), do.name)
+		assert.Equal(t, 4, b.observer.auditFailures, "each refused write, and each event that is lost")
+		assert.Equal(t, map[refusal]int{{domain.AuditUnavailable, true}: 2}, b.observer.refused)
+	}
+}
+
+// The log may have room again when the refusal is put on record.
+func TestReserve_TheRefusalItselfIsPutOnRecordWhereThatWorks(t *testing.T) {
+	for _, do := range writing() {
+		b := newBench(newGuardedRealm(t))
+		b.audit.reserveErr = full
+		require.ErrorIs(t, b.attempt(t, app.Caller{}, do, "anna"), domain.AuditUnavailable, do.name)
+		event := b.audit.only(t)
+		assert.Equal(t, domain.Refused, event.Outcome)
+		assert.Equal(t, domain.AuditUnavailable, event.Reason)
+		assert.Equal(t, 1, b.observer.auditFailures)
+	}
+}
+
+func TestReserve_IsNotAskedForReads(t *testing.T) {
+	b := newBench(newGuardedRealm(t))
+	b.audit.reserveErr = full
+	require.NoError(t, b.attempt(t, app.Caller{}, reading(), "anna"))
+	assert.Zero(t, b.observer.auditFailures)
+}
+
+// A full disk must not hide why somebody is refused.
+func TestReserve_ComesAfterTheGuards(t *testing.T) {
+	for _, do := range targeting() {
+		b := newBench(newGuardedRealm(t), guarded)
+		b.audit.reserveErr = full
+		require.ErrorIs(t, b.attempt(t, app.Caller{}, do, "holder"), domain.ProtectedUser)
+		require.ErrorIs(t, b.attempt(t, app.Caller{}, do, "nobody"), domain.NotFound)
+	}
+}

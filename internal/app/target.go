@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"user-sync-service/internal/domain"
+)
+
+// target finds the user whom a write is about, once it is sure that the caller may
+// still act and that nobody protects the user. It returns NotFound, ProtectedUser, and
+// what confirming the caller returns, which goes first.
+func (s *Service) target(ctx context.Context, attempt *Attempt, username domain.Username) (domain.User, error) {
+	attempt.Event.TargetUsername = username.String()
+	if err := s.Guard.CheckName(username.String()); err != nil {
+		return domain.User{}, err
+	}
+	var user domain.User
+	err := s.whileConfirming(ctx, attempt, func() error {
+		var err error
+		user, err = s.unprotected(ctx, attempt, username)
+		return err
+	})
+	return user, err
+}
+
+// unprotected finds the user and what may protect it.
+func (s *Service) unprotected(ctx context.Context, attempt *Attempt, username domain.Username) (domain.User, error) {
+	user, err := s.Provider.FindUser(ctx, username)
+	if err != nil {
+		return domain.User{}, err
+	}
+	attempt.Event.TargetID = user.ID
+	// Once more by the name that the provider has, which may differ in letter case.
+	if err := s.Guard.CheckName(user.Username); err != nil {
+		return domain.User{}, err
+	}
+	var privileges []string
+	var groups []domain.Group
+	err, groupsErr := sideBySide(func() (err error) {
+		privileges, err = s.Provider.Privileges(ctx, user.ID, s.Guard.ProtectedRoles)
+		return err
+	}, func() (err error) {
+		if len(s.Guard.ProtectedGroups) > 0 {
+			groups, err = s.Provider.Groups(ctx, user.ID)
+		}
+		return err
+	})
+	if err := errors.Join(err, groupsErr); err != nil {
+		return domain.User{}, err
+	}
+	if len(privileges) > 0 {
+		return domain.User{}, &domain.Error{Kind: domain.ProtectedUser, Err: fmt.Errorf("the target holds %s", strings.Join(privileges, ", "))}
+	}
+	return user, s.Guard.CheckGroups(groups)
+}
+
+// notSelf returns ProtectedUser when the target is the actor, who could lock everybody
+// out who might undo it.
+func notSelf(attempt *Attempt, user domain.User) error {
+	if attempt.Event.Actor.Is(user) {
+		return &domain.Error{Kind: domain.ProtectedUser, Message: "You cannot do this to your own account.", Err: errors.New("the target is the actor")}
+	}
+	return nil
+}
+
+// whileConfirming does work that writes nothing, and meanwhile confirms that the caller
+// may still act. When both fail, the caller is told about the caller.
+func (s *Service) whileConfirming(ctx context.Context, attempt *Attempt, work func() error) error {
+	if attempt.confirm == nil {
+		return work()
+	}
+	err, confirmErr := sideBySide(work, func() error { return attempt.confirm(ctx) })
+	if confirmErr != nil {
+		return confirmErr
+	}
+	return err
+}
+
+// sideBySide calls both at once and waits for both, also when one panics. A panic of the
+// second goes on here, where it is answered: in a goroutine of its own it would end the
+// program.
+func sideBySide(first, second func() error) (firstErr, secondErr error) {
+	var panicked any
+	var running sync.WaitGroup
+	running.Go(func() {
+		defer func() { panicked = recover() }()
+		secondErr = second()
+	})
+	defer func() {
+		running.Wait()
+		if panicked != nil {
+			panic(panicked)
+		}
+	}()
+	firstErr = first()
+	return
+}
