@@ -203,6 +203,24 @@ func TestUnknownKey_IsFoundByAFetchThatBeginsAfterTheCall(t *testing.T) {
 	})
 }
 
+// Nobody makes more requests of a slow server than it can answer.
+func TestUnknownKey_CausesOneFetchAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, unknown := newECKey(t, "first"), newECKey(t, "unknown")
+		s := newStub(k.public())
+		s.latency = 5 * time.Second
+		v := newVerifier(t, s)
+		checkAccepted(t, v, k.token(t, nil))
+		token := unknown.token(t, nil)
+		atOnce(10, func(i int) {
+			time.Sleep(time.Duration(i) * 1500 * time.Millisecond)
+			checkFailure(t, v, token, domain.Unauthenticated, "unknown key")
+		})
+		assert.Equal(t, 1, s.busiest)
+		s.requirePace(t)
+	})
+}
+
 // Callers who come while the fetch is under way that brings the new key do not wait
 // for the next one.
 func TestUnknownKey_IsTakenFromTheFetchUnderWay(t *testing.T) {
@@ -390,6 +408,25 @@ func TestClose_EndsWhatIsUnderWay(t *testing.T) {
 		all.Wait()
 		assert.Zero(t, time.Since(started))
 		v.Close() // again does no harm
+	})
+}
+
+func TestClose_WaitsForWhatIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := false
+		s := newStub()
+		s.answerKeys(func(w http.ResponseWriter, r *http.Request) {
+			hang(w, r)
+			time.Sleep(time.Second)
+			ended = true
+		})
+		v := newVerifier(t, s)
+		leaving, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		_, err := v.Verify(leaving, "")
+		checkError(t, err, domain.Unavailable, "deadline")
+		v.Close()
+		assert.True(t, ended)
 	})
 }
 

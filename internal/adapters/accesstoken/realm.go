@@ -134,7 +134,7 @@ func (r *realm) get(ctx context.Context, op operation, path string) ([]byte, err
 	req.Header.Set("Cache-Control", "no-cache")
 	resp, err := r.client.Do(req)
 	if err != nil {
-		return nil, connectionError(ctx, op, err)
+		return nil, connectionError(op, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -142,7 +142,7 @@ func (r *realm) get(ctx context.Context, op operation, path string) ([]byte, err
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, connectionError(ctx, op, err)
+		return nil, connectionError(op, err)
 	}
 	if len(body) > maxAnswer {
 		return nil, badAnswer(op, fmt.Errorf("an answer of more than %d bytes", maxAnswer))
@@ -161,11 +161,11 @@ func statusKind(status int) domain.Kind {
 	return domain.BadAnswer
 }
 
-// connectionError is a failed connection. The end of ctx is not Keycloak's fault.
-func connectionError(ctx context.Context, op operation, err error) error {
+// connectionError is a failed connection, which may also be the end of the verifier.
+func connectionError(op operation, err error) error {
 	kind := domain.Unavailable
 	var timeout net.Error
-	if ctx.Err() == nil && (errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &timeout) && timeout.Timeout())) {
+	if errors.As(err, &timeout) && timeout.Timeout() { // context.DeadlineExceeded is one, too
 		kind = domain.Timeout
 	}
 	return &domain.Error{Kind: kind, Err: fmt.Errorf("%s: %w", op, err)}

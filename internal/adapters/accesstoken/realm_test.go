@@ -2,6 +2,7 @@ package accesstoken_test
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -51,6 +52,14 @@ func TestFetch_DoesNotReadTheIssuerWhenItIsGiven(t *testing.T) {
 	assert.Equal(t, []string{keysPath}, s.asked())
 }
 
+// An issuer without a name is a mistake that must not admit tokens without an issuer.
+func TestFetch_AnEmptyIssuerAdmitsNobody(t *testing.T) {
+	k := newECKey(t, "first")
+	v := newServed(t, newStub(k.public()), func(c *accesstoken.Config) { c.Issuers = []string{""} })
+	checkFailure(t, v, k.token(t, map[string]any{"iss": ""}), domain.Unauthenticated, "wrong issuer")
+	checkFailure(t, v, k.token(t, map[string]any{"iss": nil}), domain.Unauthenticated, "wrong issuer")
+}
+
 func TestFetch_EscapesTheRealm(t *testing.T) {
 	k := newECKey(t, "first")
 	s := newStub(k.public())
@@ -91,14 +100,16 @@ func TestFetch_TellsWhatIsWrongWithAnAnswer(t *testing.T) {
 		"no answer":            {hang, domain.Timeout, ""},
 		"an answer that stops": {stall, domain.Timeout, ""},
 	} {
-		for op, set := range map[string]func(*stub){
-			"get keys":   func(s *stub) { s.onKeys = test.answer },
-			"get issuer": func(s *stub) { s.onIssuer = test.answer },
-		} {
+		for op, issuers := range map[string][]string{"get keys": {issuer}, "get issuer": nil} {
 			t.Run(op+"/"+name, func(t *testing.T) {
 				s := newStub(k.public())
-				set(s)
-				v := newServed(t, s, func(c *accesstoken.Config) { c.Timeout = 300 * time.Millisecond })
+				s.onKeys, s.onIssuer = test.answer, test.answer
+				v := newServed(t, s, func(c *accesstoken.Config) {
+					c.Issuers = issuers
+					if test.kind == domain.Timeout {
+						c.Timeout = 200 * time.Millisecond
+					}
+				})
 				token := k.token(t, nil)
 				_, err := v.Verify(t.Context(), token)
 				checkError(t, err, test.kind, test.cause)
@@ -140,6 +151,24 @@ func TestFetch_ReturnsUnavailableWhenNobodyListens(t *testing.T) {
 	server.Close()
 	v := newVerifier(t, nil, func(c *accesstoken.Config) { c.URL, c.Transport = server.URL, nil })
 	checkFailure(t, v, "", domain.Unavailable, "get issuer: ")
+}
+
+func TestFetch_DoesNotReadAnEndlessAnswer(t *testing.T) {
+	const much = 256 << 20
+	written := make(chan int, 1)
+	s := newStub()
+	s.answerKeys(func(w http.ResponseWriter, _ *http.Request) {
+		sum, piece := 0, make([]byte, 64<<10)
+		for sum < much {
+			n, err := w.Write(piece)
+			if sum += n; err != nil {
+				break
+			}
+		}
+		written <- sum
+	})
+	checkFailure(t, newServed(t, s), "", domain.BadAnswer, "get keys: an answer of more than 1048576 bytes")
+	assert.Less(t, <-written, much)
 }
 
 // A realm has keys for other purposes, and may have some that nobody here has heard of.
@@ -185,6 +214,27 @@ func TestClose_IsQuickWhenKeycloakHangs(t *testing.T) {
 	v.Close()
 	all.Wait()
 	assert.Less(t, time.Since(started), 10*time.Second)
+}
+
+func TestClose_ClosesTheConnections(t *testing.T) {
+	s := newStub(newECKey(t, "first").public())
+	closed := make(chan struct{})
+	server := httptest.NewUnstartedServer(s)
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			close(closed)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	v := newVerifier(t, s, func(c *accesstoken.Config) { c.URL, c.Transport = server.URL, nil })
+	checkFailure(t, v, "", domain.Unauthenticated, "no token")
+	v.Close()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		assert.Fail(t, "the connection is still open")
+	}
 }
 
 // breakOff closes the connection without an answer.

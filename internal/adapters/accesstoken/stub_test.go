@@ -48,6 +48,8 @@ type stub struct {
 	onIssuer http.HandlerFunc // nil: the issuer
 	paths    []string
 	fetched  []time.Time // when the keys were asked for
+	serving  int         // requests that are being answered
+	busiest  int         // the most of them at once
 }
 
 func newStub(keys ...any) *stub { return &stub{keys: keys, issuer: issuer} }
@@ -57,6 +59,9 @@ func newStub(keys ...any) *stub { return &stub{keys: keys, issuer: issuer} }
 func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.paths = append(s.paths, r.RequestURI)
+	s.serving++
+	s.busiest = max(s.busiest, s.serving)
+	defer s.change(func(s *stub) { s.serving-- })
 	forKeys := strings.HasSuffix(r.URL.Path, "/certs")
 	answer, body := s.onIssuer, any(map[string]any{"issuer": s.issuer, "jwks_uri": "https://login.bank.example/never"})
 	if forKeys {

@@ -32,6 +32,7 @@ func TestPaths_NameTheUserThatTheSegmentSpells(t *testing.T) {
 		"a%2fb":                       "a/b",
 		"a%252Fb":                     "a%2Fb",
 		"a%25252Fb":                   "a%252Fb",
+		"%61%252Fb":                   "a%2Fb",
 		"..":                          "..",
 		"%2e%2e":                      "..",
 		"..%2F..%2Fhealth":            "../../health",

@@ -48,7 +48,8 @@ func TestProtectedPaths_AreProtectedHoweverTheyAreSpelt(t *testing.T) {
 func TestProtectedPaths_AreDecodedOnce(t *testing.T) {
 	for segment, name := range map[string]string{
 		"service%252Daccount-x": "service%2Daccount-x", "%2573ervice-account-x": "%73ervice-account-x", "%2562reakglass": "%62reakglass",
-		"x%2Fservice-account-x": "x/service-account-x", "..%2Fservice-account-x": "../service-account-x",
+		"%2573ervice%2Daccount-x": "%73ervice-account-x", // the %2D makes the router match the escaped path
+		"x%2Fservice-account-x":   "x/service-account-x", "..%2Fservice-account-x": "../service-account-x",
 	} {
 		for _, route := range userRoutes {
 			provider := newRealm(t)

@@ -184,6 +184,7 @@ func TestAdministration_OfAnotherClientIsFoundAgain(t *testing.T) {
 // served as in a blind realm, and its owner is told.
 func TestAdministration_ThatIsNamedButRefused(t *testing.T) {
 	s := newStub(t)
+	s.carry("head", "auditor", "ledger:read", "realm-management:manage-users")
 	id := domain.UserID(s.plant(administrator()))
 	s.answers(userClientRoute, always, saying(403, "application/json", hiddenAnswer))
 	s.answers(groupClientRoute, always, saying(403, "application/json", hiddenAnswer))
@@ -196,7 +197,7 @@ func TestAdministration_ThatIsNamedButRefused(t *testing.T) {
 
 	rights, err := p.RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "head"})
 	require.NoError(t, err)
-	assert.Equal(t, domain.Rights{Roles: []string{"auditor", "read", "teller"}, Unseen: []string{"read"}}, rights)
+	assert.Equal(t, domain.Rights{Roles: []string{"auditor", "read", "teller"}, Administration: []string{"manage-users"}, Unseen: []string{"read"}}, rights)
 }
 
 // A client that is gone each time, after it was named, is no answer.
@@ -248,6 +249,18 @@ func TestAdministration_OfTheRealmMaster(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, domain.Rights{Roles: []string{"admin", "manage-realm"}, Administration: []string{"manage-realm"}}, rights)
 	assert.Empty(t, lines.String())
+}
+
+// A server that answers with more than was asked for is not believed.
+func TestAdministration_OfNoOtherAccount(t *testing.T) {
+	s := newStub(t)
+	id := domain.UserID(s.plant(administrator()))
+	other := s.plant(stubUser{Username: "service-account-other"})
+	s.answers("GET users", 1, saying(200, "application/json",
+		`[{"id":"`+other+`","username":"service-account-other"},{"id":"service-account","username":"Service-Account-user-sync-service"}]`))
+	held, err := s.provider(t).Privileges(t.Context(), id, nil)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"realm-admin"}, held)
 }
 
 // Keycloak keeps usernames in lower case, also those of its service accounts.

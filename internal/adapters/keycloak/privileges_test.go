@@ -51,6 +51,7 @@ func TestPrivileges_HoweverTheyAreHeld(t *testing.T) {
 		"a role of a parent group":           {stubUser{groups: []string{"tellers", "head/board"}}, []string{"auditor"}},
 		"roles with odd names":               {stubUser{roles: []string{"a/b", "100%"}}, []string{"100%", "a/b"}},
 		"a role held in two ways":            {stubUser{roles: []string{"chief", "auditor"}, groups: []string{"head"}}, []string{"auditor"}},
+		"a role but for letter case":         {stubUser{roles: []string{"AUDITOR"}}, nil},
 		"a right to administer":              {stubUser{roles: []string{"realm-management:view-users"}}, []string{"view-users"}},
 		"all rights to administer":           {stubUser{roles: []string{"realm-management:realm-admin"}}, []string{"manage-realm", "manage-users", "realm-admin"}},
 		"a right to administer in a role":    {stubUser{roles: []string{"operator"}}, []string{"manage-users"}},
@@ -61,6 +62,7 @@ func TestPrivileges_HoweverTheyAreHeld(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStub(t)
 			s.rights.contains["realm-management:realm-admin"] = []string{"realm-management:manage-realm", "realm-management:manage-users"}
+			s.contain("AUDITOR")
 			s.carry("staff", "operator")
 			s.carry("staff/leads")
 			c.user.Username = "present"
