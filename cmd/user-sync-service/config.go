@@ -279,7 +279,7 @@ func (d *duration) Decode(text string) error {
 type list []string
 
 // Decode implements envconfig.Decoder.
-func (l *list) Decode(text string) error {
+func (l *list) Decode(text string) error { //nolint:unparam // The interface has the error.
 	*l = nil
 	for item := range strings.SplitSeq(text, ",") {
 		if item = strings.TrimSpace(item); item != "" {

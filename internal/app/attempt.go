@@ -145,8 +145,9 @@ func outcomeOf(kind domain.Kind) domain.Outcome {
 	case domain.EmailDeliveryFailed, domain.Partial, domain.BadAnswer, domain.Unavailable, domain.Timeout,
 		domain.PasswordRefused, domain.UnsatisfiablePolicy, domain.Internal:
 		return domain.Failed
+	default:
+		return domain.Refused
 	}
-	return domain.Refused
 }
 
 // isSafetyRefusal reports whether the kind is a refusal for the sake of safety.
@@ -155,8 +156,9 @@ func isSafetyRefusal(kind domain.Kind) bool {
 	case domain.Unauthenticated, domain.Forbidden, domain.ProtectedUser, domain.PrivilegeEscalation,
 		domain.RateLimited, domain.AuditUnavailable:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // auditLogValue is an event for the ordinary log.

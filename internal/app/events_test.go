@@ -158,7 +158,7 @@ func TestEvents_TellOfAFailureOnTheWay(t *testing.T) {
 // may copy to an archive.
 func TestEvents_HoldNoSecret(t *testing.T) {
 	provider := newGuardedRealm(t)
-	const badToken = "eyJ-bad-token" //nolint:gosec // Made up.
+	const badToken = "eyJ-bad-token"
 	b := newBench(provider, checking(admin()), introspecting(&introspector{answer: active}))
 	attempt := b.Begin(domain.ActionSyncUser)
 	require.NoError(t, b.Admit(t.Context(), attempt, app.Caller{Token: goodToken}))

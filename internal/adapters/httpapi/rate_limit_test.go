@@ -131,7 +131,7 @@ func TestRateLimit_CountsWritesThatFail(t *testing.T) {
 func TestRateLimit_OfZeroIsNone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		a := newAPI(t, newRealm(t), enforcing, limitingWrites(0))
-		for range 300 {
+		for range 150 {
 			require.Equal(t, http.StatusOK, a.sendAsActor("asha", http.MethodPut, "/users/anna/status", `{"enabled":true}`).status)
 		}
 	})

@@ -45,6 +45,7 @@ func mayHaveBeenSent(kind domain.Kind) bool {
 	switch kind {
 	case domain.Unavailable, domain.Timeout, domain.BadAnswer, domain.Internal:
 		return true
+	default:
+		return false
 	}
-	return false
 }

@@ -78,30 +78,56 @@ func TestCallers_WhoLeaveGetUnavailable(t *testing.T) {
 	}
 }
 
-// Close waits for a login that goes on without its caller.
+// Close waits for what goes on without its caller: a login, and whatever is kept.
 func TestClose_WaitsForWhatIsUnderWay(t *testing.T) {
-	s := newStub(t)
-	p := keycloak.New(keycloak.Config{URL: s.URL, Realm: stubRealm, ClientID: stubClient, ClientSecret: domain.NewSecret(stubSecret), CallTimeout: time.Minute})
-	ctx, leave := context.WithCancel(t.Context())
-	reached, goOn := make(chan struct{}), make(chan struct{})
-	s.answers("POST token", 1, func(w http.ResponseWriter, _ *http.Request) {
-		close(reached)
-		<-goOn
-		w.WriteHeader(http.StatusServiceUnavailable)
-	})
-	left := make(chan error, 1)
 	name := username(t, "present")
-	go func() { _, err := p.FindUser(ctx, name); left <- err }()
-	<-reached
-	leave()
-	require.ErrorIs(t, <-left, domain.Unavailable)
-	closed := make(chan struct{})
-	go func() { p.Close(); close(closed) }()
-	select {
-	case <-closed:
-		t.Error("Close returned while the login was under way")
-	case <-time.After(50 * time.Millisecond):
+	rights := func(ctx context.Context, p *keycloak.Provider) error {
+		_, err := p.RightsOf(ctx, domain.Assignment{Role: "teller", Group: "tellers"})
+		return err
 	}
-	close(goOn)
-	<-closed
+	privileges := func(ctx context.Context, p *keycloak.Provider) error {
+		_, err := p.Privileges(ctx, "4711", []domain.RealmRole{"teller"})
+		return err
+	}
+	for what, c := range map[string]struct {
+		route string
+		call  func(context.Context, *keycloak.Provider) error
+	}{
+		"login": {"POST token", func(ctx context.Context, p *keycloak.Provider) error {
+			_, err := p.FindUser(ctx, name)
+			return err
+		}},
+		"settings":           {"GET realm", func(ctx context.Context, p *keycloak.Provider) error { return p.Check(ctx) }},
+		"administration":     {ownRoute, func(ctx context.Context, p *keycloak.Provider) error { return p.Check(ctx) }},
+		"existence":          {"GET roles/{role}", privileges},
+		"role":               {"GET roles/{role}", rights},
+		"group":              {groupRoute, rights},
+		"a group's own part": {groupRealmRoute, rights},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newStub(t)
+			p := keycloak.New(keycloak.Config{URL: s.URL, Realm: stubRealm, ClientID: stubClient, ClientSecret: domain.NewSecret(stubSecret), CallTimeout: time.Minute})
+			ctx, leave := context.WithCancel(t.Context())
+			reached, goOn := make(chan struct{}), make(chan struct{})
+			s.answers(c.route, 1, func(w http.ResponseWriter, _ *http.Request) {
+				close(reached)
+				<-goOn
+				w.WriteHeader(http.StatusServiceUnavailable)
+			})
+			left := make(chan error, 1)
+			go func() { left <- c.call(ctx, p) }()
+			<-reached
+			leave()
+			require.ErrorIs(t, <-left, domain.Unavailable)
+			closed := make(chan struct{})
+			go func() { p.Close(); close(closed) }()
+			select {
+			case <-closed:
+				t.Error("Close returned while something was under way")
+			case <-time.After(50 * time.Millisecond):
+			}
+			close(goOn)
+			<-closed
+		})
+	}
 }
