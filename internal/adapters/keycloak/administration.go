@@ -37,16 +37,7 @@ func (p *Provider) loadAdministration(ctx context.Context, _ string) (string, ti
 		p.warnOfBlindness()
 		return blind, administrationLifetime, nil
 	}
-	var roles *gocloak.MappingsRepresentation
-	err = p.onUser(ctx, opGetOwnRoles, own, func(ctx context.Context, token, userID string) error {
-		var err error
-		roles, err = p.client.GetRoleMappingByUserID(ctx, token, p.realm, userID)
-		return err
-	})
-	if errors.Is(err, domain.NotFound) {
-		// That would read as if the caller had asked for this user.
-		err = &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get own roles: the service account's user has gone")}
-	}
+	roles, err := p.ownRoles(ctx, own)
 	if err != nil {
 		return "", 0, err
 	}
@@ -74,6 +65,19 @@ func (p *Provider) ownID(ctx context.Context) (domain.UserID, error) {
 		}
 	}
 	return "", nil
+}
+
+// ownRoles returns the roles assigned to the service account directly.
+func (p *Provider) ownRoles(ctx context.Context, own domain.UserID) (roles *gocloak.MappingsRepresentation, err error) {
+	err = p.onUser(ctx, opGetOwnRoles, own, func(ctx context.Context, token, userID string) (err error) {
+		roles, err = p.client.GetRoleMappingByUserID(ctx, token, p.realm, userID)
+		return err
+	})
+	if errors.Is(err, domain.NotFound) {
+		// That would read as if the caller had asked for this user.
+		return nil, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get own roles: the service account's user has gone")}
+	}
+	return roles, err
 }
 
 // withAdministration runs read with the id of the administration client. The client may

@@ -61,21 +61,49 @@ func (p *Provider) readGroup(ctx context.Context, path string) (*gocloak.Group, 
 	return found, nil
 }
 
-// groupRights gathers what the group carries, with its parents. The realm roles and the
-// rights in the administration client are in the end known to Keycloak in one call
-// each; the roles of other clients are read group by group.
+// groupRights gathers what the group carries, with its parents.
 func (p *Provider) groupRights(ctx context.Context, path string, found *gocloak.Group, client string) (domain.Rights, error) {
-	var ofRealm, ofClient []*gocloak.Role
+	carried, err := p.readCarried(ctx, path, found, client)
+	if err != nil {
+		return domain.Rights{}, err
+	}
+	g := newGathering(p, client)
+	// Alone: what these contain is among them already.
+	if _, err := g.addThese(carried.ofAdministration); err != nil {
+		return domain.Rights{}, err
+	}
+	roles := carried.ofRealm
+	for _, own := range carried.ofClients {
+		g.rights.Administration = append(g.rights.Administration, own.administration...)
+		g.rights.Roles = append(g.rights.Roles, own.hidden...)
+		g.rights.Unseen = append(g.rights.Unseen, own.hidden...)
+		roles = append(roles, own.shown...)
+	}
+	if err := g.add(ctx, roles); err != nil {
+		return domain.Rights{}, err
+	}
+	return g.rights, nil
+}
+
+// carriedRoles are the roles that a group carries with its parents. Those of the realm
+// and of the administration client Keycloak tells in the end, in one call each; those
+// of other clients are what the group and each parent carry themselves.
+type carriedRoles struct {
+	ofRealm, ofAdministration []*gocloak.Role
+	ofClients                 []clientRoles
+}
+
+func (p *Provider) readCarried(ctx context.Context, path string, found *gocloak.Group, client string) (carriedRoles, error) {
 	paths := withParents(path)
-	carried := make([]clientRoles, len(paths))
+	carried := carriedRoles{ofClients: make([]clientRoles, len(paths))}
 	all, allCtx := errgroup.WithContext(ctx)
 	all.Go(func() (err error) {
-		ofRealm, err = p.realmRolesOf(allCtx, *found.ID)
+		carried.ofRealm, err = p.realmRolesOf(allCtx, *found.ID)
 		return err
 	})
 	if client != blind {
 		all.Go(func() (err error) {
-			ofClient, err = p.administrationOf(allCtx, *found.ID, client)
+			carried.ofAdministration, err = p.administrationOf(allCtx, *found.ID, client)
 			return err
 		})
 	}
@@ -83,34 +111,16 @@ func (p *Provider) groupRights(ctx context.Context, path string, found *gocloak.
 		all.Go(func() (err error) {
 			carrier := found
 			if each != path {
-				if carrier, err = p.readGroup(allCtx, each); err != nil {
-					return err
-				}
+				carrier, err = p.readGroup(allCtx, each)
 			}
-			carried[i], err = p.clientRolesOf(allCtx, carrier, client)
+			if err == nil {
+				carried.ofClients[i], err = p.clientRolesOf(allCtx, carrier, client)
+			}
 			return err
 		})
 	}
-	if err := all.Wait(); err != nil {
-		return domain.Rights{}, err
-	}
-
-	g := newGathering(p, client)
-	// Alone: what these contain is among them already.
-	if _, err := g.addThese(ofClient); err != nil {
-		return domain.Rights{}, err
-	}
-	roles := ofRealm
-	for _, each := range carried {
-		g.rights.Administration = append(g.rights.Administration, each.administration...)
-		g.rights.Roles = append(g.rights.Roles, each.hidden...)
-		g.rights.Unseen = append(g.rights.Unseen, each.hidden...)
-		roles = append(roles, each.shown...)
-	}
-	if err := g.add(ctx, roles); err != nil {
-		return domain.Rights{}, err
-	}
-	return g.rights, nil
+	err := all.Wait()
+	return carried, err
 }
 
 // withParents returns the path of a group and those of its parents.
