@@ -161,7 +161,7 @@ func TestAdmit_SaysWhenItCannotKnow(t *testing.T) {
 			b := newBench(provider, checking(admin()), func(config *app.Config) {
 				config.Verifier = verifier{err: &domain.Error{Kind: kind, Err: errors.New("no keys yet")}}
 			})
-			require.ErrorIs(t, b.attempt(t, app.Caller{Token: goodToken}, do, "anna"), kind, do.name)
+			require.ErrorIs(t, b.attempt(t, app.Caller{Token: goodToken}, do, "anna"), domain.Unavailable, do.name)
 			same(do.name)
 			assert.Equal(t, domain.Failed, b.audit.only(t).Outcome)
 		}

@@ -72,19 +72,24 @@ func (g Guard) CheckGroups(groups []Group) error {
 // CheckGrant returns PrivilegeEscalation when the rights that come with the assignment
 // hold a privileged one that the assignment does not name, or cannot all be seen.
 func (g Guard) CheckGrant(assignment Assignment, rights Rights) error {
-	for _, role := range slices.Concat(rights.Administration, rights.Roles, rights.Unseen) {
-		if slices.Contains(assignment.Privileged, RealmRole(role)) {
-			continue
-		}
-		if slices.Contains(rights.Administration, role) || slices.Contains(rights.Unseen, role) || g.privileged(role) {
-			return &Error{
-				Kind:    PrivilegeEscalation,
-				Message: fmt.Sprintf("Nothing was created: it would grant the role '%s' beyond the mapping.", role),
-				Err:     fmt.Errorf("the role %s, which the role map does not name, comes with role %q and group %q", role, assignment.Role, assignment.Group),
-			}
-		}
+	named := func(role string) bool { return slices.Contains(assignment.Privileged, RealmRole(role)) }
+	beyond := slices.DeleteFunc(slices.Concat(rights.Administration, rights.Roles, rights.Unseen), func(role string) bool {
+		privileged := g.privileged(role) || slices.Contains(rights.Administration, role) || slices.Contains(rights.Unseen, role)
+		return named(role) || !privileged
+	})
+	if len(beyond) == 0 {
+		return nil
 	}
-	return nil
+	role := beyond[0]
+	// Of a dozen rights that come together, the one that somebody has listed tells most.
+	if listed := slices.IndexFunc(beyond, g.privileged); listed >= 0 {
+		role = beyond[listed]
+	}
+	return &Error{
+		Kind:    PrivilegeEscalation,
+		Message: fmt.Sprintf("Nothing was created: it would grant the role '%s' beyond the mapping.", role),
+		Err:     fmt.Errorf("the role %s, which the role map does not name, comes with role %q and group %q", role, assignment.Role, assignment.Group),
+	}
 }
 
 func (g Guard) privileged(role string) bool {

@@ -121,7 +121,7 @@ func TestAudit_DiskThatRunsFull(t *testing.T) {
 		knock(t, p, 50)
 	}
 	require.Greater(t, written, 1, "what was set aside is used")
-	require.Equal(t, written, len(ledger.writes(t)))
+	require.Len(t, ledger.writes(t), written)
 
 	before := len(ledger.writes(t))
 	for range 2 {
@@ -142,7 +142,7 @@ func TestAudit_DiskThatRunsFull(t *testing.T) {
 	require.NoError(t, os.Remove(filler))
 	require.Eventually(t, func() bool { return tryWrite().status == http.StatusOK }, 10*time.Second, 50*time.Millisecond)
 	assertVerdict(t, granted, read, read.sendWith(t, p, admin))
-	require.Equal(t, written, len(ledger.writes(t)))
+	require.Len(t, ledger.writes(t), written)
 
 	data, err := os.ReadFile(filepath.Join(dir, "audit.log"))
 	require.NoError(t, err)

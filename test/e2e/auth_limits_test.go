@@ -56,7 +56,8 @@ func TestAuth_ResetMailsHaveACooldown(t *testing.T) {
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "cooldown", CheapHash: true, SMTPPort: sink.Port()})
 	addRealmUser(t, realm, teller("target"))
 	addRealmUser(t, realm, teller("another"))
-	environment := environmentFor(realm, realm.URL)
+	g := newGateway(t, realm.URL)
+	environment := environmentFor(realm, g.URL)
 	environment["RESET_COOLDOWN"] = "2s"
 	p := startProgram(t, nil, environment)
 	admin, other := bearer(administrator(t, realm)), bearer(administrator(t, realm))
@@ -69,6 +70,9 @@ func TestAuth_ResetMailsHaveACooldown(t *testing.T) {
 		return answer
 	}
 
+	breakEach(t, g, realm, status(503, "text/html", ""), "/token/introspect")
+	send(verdict{503, "provider_unavailable"}, "target", admin)
+	g.breakWith(nil)
 	sink.Reject(true)
 	send(verdict{502, "email_delivery_failed"}, "target", admin)
 	sink.Reject(false)

@@ -58,6 +58,7 @@ type verdict struct {
 var (
 	granted         = verdict{} // the route's own status
 	unauthenticated = verdict{http.StatusUnauthorized, "unauthenticated"}
+	unavailable     = verdict{http.StatusServiceUnavailable, "provider_unavailable"}
 	forbidden       = verdict{http.StatusForbidden, "forbidden"}
 	protectedUser   = verdict{http.StatusForbidden, "protected_user"}
 	rateLimited     = verdict{http.StatusTooManyRequests, "rate_limited"}

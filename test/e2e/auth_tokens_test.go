@@ -20,6 +20,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	// The program's alone: imported so that the go command does not serve an old result of
+	// these tests when it has changed.
+	_ "user-sync-service/internal/adapters/accesstoken"
 	"user-sync-service/test/keycloaktest"
 )
 
@@ -55,7 +58,11 @@ func logIn(t *testing.T, realm *keycloaktest.Realm, client, username string) tok
 // grantOf sends a form to the realm's token endpoint.
 func grantOf(t *testing.T, realm *keycloaktest.Realm, form url.Values) tokens {
 	t.Helper()
-	response, err := http.PostForm(realm.URL+"/realms/"+realm.Name+"/protocol/openid-connect/token", form) //nolint:gosec,noctx // The test's own Keycloak, which answers at once.
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+		realm.URL+"/realms/"+realm.Name+"/protocol/openid-connect/token", strings.NewReader(form.Encode()))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
