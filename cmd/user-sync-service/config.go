@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -174,6 +175,9 @@ func (c Config) validateAccess() []string {
 	}
 	if c.ResetCooldown < 0 {
 		faults = append(faults, "RESET_COOLDOWN: must not be below zero")
+	}
+	if slices.ContainsFunc(c.ProtectedGroups, func(path string) bool { return strings.Trim(path, "/") == "" }) {
+		faults = append(faults, "PROTECTED_GROUPS: must be paths of groups, such as head-office")
 	}
 	if strings.TrimSpace(c.AuditLog) == "" {
 		faults = append(faults, "AUDIT_LOG: must be stdout or the path of a file")

@@ -110,7 +110,7 @@ func TestLoad_SaysWhatIsWrong(t *testing.T) {
 		{"TRUSTED_ORIGINS", "*"}, {"TRUSTED_ORIGINS", "https://"}, {"TRUSTED_ORIGINS", "https://admin.bank.example https://other.bank.example"},
 		{"RATE_LIMIT_WRITES", "-1"}, {"RATE_LIMIT_WRITES", "many"}, {"RATE_LIMIT_WRITES", ""}, {"RATE_LIMIT_WRITES", "1.5"},
 		{"RESET_COOLDOWN", "-1s"}, {"RESET_COOLDOWN", "-60"}, {"RESET_COOLDOWN", "soon"},
-		{"AUDIT_LOG", ""}, {"AUDIT_LOG", " "},
+		{"PROTECTED_GROUPS", "board,/"}, {"AUDIT_LOG", ""}, {"AUDIT_LOG", " "},
 	} {
 		t.Run(c.name+"="+c.value, func(t *testing.T) {
 			setEnvironment(t, sound(map[string]string{c.name: c.value}))

@@ -174,7 +174,11 @@ func openAuditLog(name string, stdout io.Writer) (*auditlog.Log, error) {
 	if name == "stdout" {
 		return auditlog.New(stdout), nil
 	}
-	return auditlog.Open(name)
+	log, err := auditlog.Open(name)
+	if err != nil {
+		return nil, &configError{faults: []string{"AUDIT_LOG: " + err.Error()}}
+	}
+	return log, nil
 }
 
 // server is what it takes to serve an identity provider over HTTP.

@@ -90,7 +90,7 @@ func memoryBackend(t *testing.T) backend {
 	}
 	realm.Carries = map[domain.Group][]domain.RealmRole{"head-office": {"admin", "Super User"}}
 	provider := memory.New(realm)
-	id, err := provider.AddUser(domain.User{Username: administratorName, Enabled: true}, "", domain.Assignment{Role: "admin"})
+	id, err := provider.AddUser(domain.User{Username: administratorName, Email: administratorName + "@bank.example", Enabled: true}, "", domain.Assignment{Role: "admin"})
 	require.NoError(t, err)
 	tokens := map[caller]string{theAdministrator: rand.Text(), aTeller: rand.Text()}
 

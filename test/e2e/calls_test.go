@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,20 +17,20 @@ import (
 
 // The calls to Keycloak, as the gateway notes them.
 const (
-	token           = "POST protocol/openid-connect/token"
-	introspect      = "POST protocol/openid-connect/token/introspect"
-	discover        = "GET .well-known/openid-configuration"
-	readKeys        = "GET protocol/openid-connect/certs"
-	find            = "GET users"
-	readPrivileges  = "GET users/{id}/role-mappings/clients/{id}/composite"
-	readRolesInAll  = "GET users/{id}/role-mappings/realm/composite"
-	readRolesDirect = "GET users/{id}/role-mappings/realm"
-	readGroups      = "GET users/{id}/groups"
-	update          = "PUT users/{id}"
-	endSessions     = "POST users/{id}/logout"
-	sendMail        = "PUT users/{id}/execute-actions-email"
-	post            = "POST users"
-	giveRole        = "POST users/{id}/role-mappings/realm"
+	fetchToken         = "POST protocol/openid-connect/token"
+	introspect         = "POST protocol/openid-connect/token/introspect"
+	discover           = "GET .well-known/openid-configuration"
+	readKeys           = "GET protocol/openid-connect/certs"
+	findUser           = "GET users"
+	readAdministration = "GET users/{id}/role-mappings/clients/{id}/composite"
+	readEffectiveRoles = "GET users/{id}/role-mappings/realm/composite"
+	readDirectRoles    = "GET users/{id}/role-mappings/realm"
+	readGroups         = "GET users/{id}/groups"
+	updateUser         = "PUT users/{id}"
+	endSessions        = "POST users/{id}/logout"
+	sendMail           = "PUT users/{id}/execute-actions-email"
+	postUser           = "POST users"
+	giveRole           = "POST users/{id}/role-mappings/realm"
 )
 
 // counted is a request and the calls that it causes.
@@ -61,24 +61,24 @@ func TestCalls_PerRoute(t *testing.T) {
 	const body = `{"username":"second","email":"second@bank.example","role":"Cashier"}`
 
 	// Before any request: one login, and by what client administrators of the realm are known.
-	assert.ElementsMatch(t, []string{token, find, "GET users/{id}/role-mappings"}, g.requestCalls())
+	assert.ElementsMatch(t, []string{fetchToken, findUser, "GET users/{id}/role-mappings"}, g.requestCalls())
 	for _, c := range []counted{
 		{"health", http.MethodGet, "/health", "", 200, nil},
-		{"the first caller", http.MethodGet, "/users/nobody/keycloak-status", "", 404, []string{discover, readKeys, find}},
+		{"the first caller", http.MethodGet, "/users/nobody/keycloak-status", "", 404, []string{discover, readKeys, findUser}},
 		{"create, cold", http.MethodPost, syncPath, `{"username":"first","email":"first@bank.example","role":"Cashier"}`, 201, []string{
 			introspect, "GET roles/teller", "GET group-by-path/tellers", "GET groups/{id}/role-mappings/realm/composite",
-			"GET groups/{id}/role-mappings/clients/{id}/composite", post, giveRole,
+			"GET groups/{id}/role-mappings/clients/{id}/composite", postUser, giveRole,
 		}},
-		{"create, warm", http.MethodPost, syncPath, body, 201, []string{introspect, post, giveRole}},
-		{"exists", http.MethodPost, syncPath, body, 200, []string{introspect, post, find}},
-		{"status read", http.MethodGet, "/users/second/keycloak-status", "", 200, []string{find, readGroups, readRolesDirect}},
-		{"enable, cold", http.MethodPut, "/users/second/status", `{"enabled":true}`, 200, []string{introspect, find, "GET roles/realm-admin", readPrivileges, update}},
-		{"enable", http.MethodPut, "/users/second/status", `{"enabled":true}`, 200, []string{introspect, find, readPrivileges, update}},
-		{"disable", http.MethodPut, "/users/second/status", `{"enabled":false}`, 200, []string{introspect, find, readPrivileges, update, endSessions}},
-		{"force", http.MethodPost, "/users/present/force-password-change", "", 200, []string{introspect, find, readPrivileges, update}},
-		{"force, required already", http.MethodPost, "/users/present/force-password-change", "", 200, []string{introspect, find, readPrivileges}},
-		{"reset", http.MethodPost, "/users/present/reset-password", "", 200, []string{introspect, find, readPrivileges, sendMail}},
-		{"write to nobody", http.MethodPut, "/users/nobody/status", `{"enabled":true}`, 404, []string{introspect, find}},
+		{"create, warm", http.MethodPost, syncPath, body, 201, []string{introspect, postUser, giveRole}},
+		{"exists", http.MethodPost, syncPath, body, 200, []string{introspect, postUser, findUser}},
+		{"status read", http.MethodGet, "/users/second/keycloak-status", "", 200, []string{findUser, readGroups, readDirectRoles}},
+		{"enable, cold", http.MethodPut, "/users/second/status", `{"enabled":true}`, 200, []string{introspect, findUser, "GET roles/realm-admin", readAdministration, updateUser}},
+		{"enable", http.MethodPut, "/users/second/status", `{"enabled":true}`, 200, []string{introspect, findUser, readAdministration, updateUser}},
+		{"disable", http.MethodPut, "/users/second/status", `{"enabled":false}`, 200, []string{introspect, findUser, readAdministration, updateUser, endSessions}},
+		{"force", http.MethodPost, "/users/present/force-password-change", "", 200, []string{introspect, findUser, readAdministration, updateUser}},
+		{"force, required already", http.MethodPost, "/users/present/force-password-change", "", 200, []string{introspect, findUser, readAdministration}},
+		{"reset", http.MethodPost, "/users/present/reset-password", "", 200, []string{introspect, findUser, readAdministration, sendMail}},
+		{"write to nobody", http.MethodPut, "/users/nobody/status", `{"enabled":true}`, 404, []string{introspect, findUser}},
 		{"bad body", http.MethodPost, syncPath, `{}`, 400, nil},
 		{"protected name", http.MethodPut, "/users/service-account-x/status", `{"enabled":true}`, 403, nil},
 	} {
@@ -96,9 +96,9 @@ func TestCalls_OfOptionalChecks(t *testing.T) {
 		name, variable, value string
 		write, create         []string
 	}{
-		{"no introspection", "AUTH_INTROSPECTION", "off", []string{find, readPrivileges, update}, []string{post, giveRole}},
-		{"protected groups", "PROTECTED_GROUPS", "head-office", []string{introspect, find, readPrivileges, readGroups, update}, []string{introspect, post, giveRole}},
-		{"a protected role", "PROTECTED_ROLES", "realm-admin,branch-manager", []string{introspect, find, readPrivileges, readRolesInAll, update}, []string{introspect, post, giveRole}},
+		{"no introspection", "AUTH_INTROSPECTION", "off", []string{findUser, readAdministration, updateUser}, []string{postUser, giveRole}},
+		{"protected groups", "PROTECTED_GROUPS", "head-office", []string{introspect, findUser, readAdministration, readGroups, updateUser}, []string{introspect, postUser, giveRole}},
+		{"a protected role", "PROTECTED_ROLES", "realm-admin,branch-manager", []string{introspect, findUser, readAdministration, readEffectiveRoles, updateUser}, []string{introspect, postUser, giveRole}},
 	} {
 		t.Run(option.name, func(t *testing.T) {
 			g := newGateway(t, realm.URL)
@@ -116,7 +116,7 @@ func TestCalls_OfOptionalChecks(t *testing.T) {
 			for _, c := range []counted{
 				{"write", http.MethodPut, "/users/present/status", `{"enabled":true}`, 200, option.write},
 				{"create", http.MethodPost, syncPath, creates(user + "2"), 201, option.create},
-				{"read", http.MethodGet, "/users/present/keycloak-status", "", 200, []string{find, readGroups, readRolesDirect}},
+				{"read", http.MethodGet, "/users/present/keycloak-status", "", 200, []string{findUser, readGroups, readDirectRoles}},
 			} {
 				c.check(t, p, g)
 			}
@@ -140,28 +140,25 @@ func TestCalls_SideBySide(t *testing.T) {
 
 	for _, c := range []struct {
 		name, method, path, body string
-		together                 []string // how the paths end
+		together                 []string // how the paths of the calls end, one ending for each call
 	}{
 		{"status read: roles and groups", http.MethodGet, "/users/present/keycloak-status", "", []string{"/groups", "/role-mappings/realm"}},
 		{"write: the caller and the target", http.MethodPut, "/users/present/status", `{"enabled":true}`, []string{"/token/introspect", "/users"}},
 		{"write: what protects the target", http.MethodPut, "/users/present/status", `{"enabled":true}`,
-			[]string{"/groups", "/role-mappings/realm/composite", "/composite"}},
+			[]string{"/groups", "/role-mappings/realm/composite", "/composite"}}, // the last one: rights in realm-management
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var arrived sync.WaitGroup
-			arrived.Add(len(c.together))
+			var arrived, alone atomic.Int32
 			all := make(chan struct{})
-			go func() {
-				arrived.Wait()
-				close(all)
-			}()
 			g.breakWith(func(w http.ResponseWriter, r *http.Request) {
-				// The longest ending that fits: "/composite" is the roles of a client here.
 				if slices.ContainsFunc(c.together, func(end string) bool { return strings.HasSuffix(r.URL.Path, end) }) {
-					arrived.Done()
+					if int(arrived.Add(1)) == len(c.together) {
+						close(all)
+					}
 					select {
 					case <-all: // Answered only once the others have come too.
 					case <-time.After(3 * time.Second):
+						alone.Add(1)
 					}
 				}
 				keycloak(w, r)
@@ -169,11 +166,8 @@ func TestCalls_SideBySide(t *testing.T) {
 			defer g.breakWith(nil)
 			answer := p.send(t, c.method, c.path, c.body)
 			assert.Equal(t, http.StatusOK, answer.status, answer.body)
-			select {
-			case <-all:
-			default:
-				t.Error("one call came only after another was answered")
-			}
+			assert.EqualValues(t, len(c.together), arrived.Load(), "calls")
+			assert.Zero(t, alone.Load(), "calls that had to be answered before the others came")
 		})
 	}
 }

@@ -122,6 +122,7 @@ func inForce(t *testing.T, b backend, _ string, _ reply) {
 	require.True(t, found)
 	assert.True(t, boss.Enabled)
 	assert.Empty(t, boss.RequiredActions)
+	assert.Zero(t, b.mails(boss.Email), "mails")
 	if own, found := b.account(t, "service-account-user-sync-service"); found {
 		assert.True(t, own.Enabled)
 	}

@@ -110,7 +110,7 @@ func TestFaults_WrongConfiguration(t *testing.T) {
 		{"KEYCLOAK_CLIENT_SECRET", "not-the-secret", http.StatusInternalServerError, "internal"},
 		{"KEYCLOAK_CLIENT_ID", "nobody", http.StatusInternalServerError, "internal"},
 		// Such a realm has no keys, so nobody can be told that a token is wrong.
-		{"KEYCLOAK_REALM", "no-such-realm", http.StatusBadGateway, "bad_gateway"},
+		{"KEYCLOAK_REALM", "no-such-realm", http.StatusServiceUnavailable, "provider_unavailable"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			environment := environmentFor(realm, realm.URL)

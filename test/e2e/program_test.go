@@ -141,18 +141,6 @@ func (p *program) auditText(t *testing.T) string {
 	return string(data)
 }
 
-// audit returns the events in the audit log so far.
-func (p *program) audit(t *testing.T) []map[string]any {
-	t.Helper()
-	var events []map[string]any
-	for line := range strings.Lines(p.auditText(t)) {
-		var event map[string]any
-		require.NoError(t, json.Unmarshal([]byte(line), &event), line)
-		events = append(events, event)
-	}
-	return events
-}
-
 // startOn runs the program with an administrator of the realm at hand.
 func startOn(t *testing.T, realm *keycloaktest.Realm, environment map[string]string) *program {
 	t.Helper()
