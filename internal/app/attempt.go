@@ -51,8 +51,7 @@ func (s *Service) Begin(action domain.Action) *Attempt {
 }
 
 // Admit finds out who the caller is and whether the caller may do the attempt's action.
-// It returns Unauthenticated or Forbidden, and Unavailable or Internal while it cannot
-// know.
+// It returns Unauthenticated or Forbidden, and Unavailable while it cannot know.
 func (s *Service) Admit(ctx context.Context, attempt *Attempt, caller Caller) error {
 	if s.Access.Mode == Off {
 		return nil
@@ -63,7 +62,7 @@ func (s *Service) Admit(ctx context.Context, attempt *Attempt, caller Caller) er
 func (s *Service) admit(ctx context.Context, attempt *Attempt, caller Caller) error {
 	actor, err := s.Verifier.Verify(ctx, caller.Token)
 	if err != nil {
-		return notKnowing(err)
+		return withoutKeys(err)
 	}
 	attempt.Event.Actor = actor
 	if caller.CrossSite {
@@ -88,18 +87,15 @@ func (s *Service) admit(ctx context.Context, attempt *Attempt, caller Caller) er
 // administrator who was switched off could go on writing until it expires.
 func (s *Service) stillActive(ctx context.Context, token string) error {
 	active, err := s.Introspector.TokenActive(ctx, token)
-	if err != nil {
-		return notKnowing(err)
+	if err == nil && !active {
+		err = &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("the identity provider does not honour the token any more, or not towards this service")}
 	}
-	if !active {
-		return &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("the identity provider does not honour the token any more, or not towards this service")}
-	}
-	return nil
+	return err
 }
 
-// notKnowing gives the failures to find out about a caller one kind. In whatever way the
-// identity provider failed, nothing has been changed: trying again is safe.
-func notKnowing(err error) error {
+// withoutKeys gives all failures to get the provider's keys one kind: in whatever way it
+// failed, the caller can only wait for it.
+func withoutKeys(err error) error {
 	switch domain.AsError(err).Kind {
 	case domain.Timeout, domain.BadAnswer:
 		return &domain.Error{Kind: domain.Unavailable, Err: errors.New(err.Error())} // Its kind shall not show through.

@@ -54,7 +54,7 @@ func TestConfirm_TakesAnErrorForNoWithWhateverItComes(t *testing.T) {
 	yesAndNo := func(context.Context, string) (bool, error) { return true, &domain.Error{Kind: domain.BadAnswer} }
 	for _, do := range writing() {
 		b := newBench(newGuardedRealm(t), checking(admin()), introspecting(&introspector{answer: yesAndNo}))
-		require.ErrorIs(t, b.attempt(t, app.Caller{Token: goodToken}, do, "anna"), domain.Unavailable, do.name)
+		require.ErrorIs(t, b.attempt(t, app.Caller{Token: goodToken}, do, "anna"), domain.BadAnswer, do.name)
 	}
 }
 
