@@ -31,8 +31,19 @@ type Config struct {
 	// service account that has manage-users and view-realm.
 	KeycloakClientID     string        `envconfig:"KEYCLOAK_CLIENT_ID"`
 	KeycloakClientSecret domain.Secret `envconfig:"KEYCLOAK_CLIENT_SECRET"`
-	// KeycloakTimeout bounds each single call to Keycloak. Keep it below ShutdownTimeout.
+	// KeycloakTimeout bounds each single call to Keycloak, its repetitions included.
+	// Keep it below RequestTimeout.
 	KeycloakTimeout duration `envconfig:"KEYCLOAK_TIMEOUT" default:"5s"`
+	// KeycloakMaxConcurrency is how many calls to Keycloak may be under way at once. As
+	// many more wait for a moment, and what comes beyond is answered 503.
+	KeycloakMaxConcurrency int `envconfig:"KEYCLOAK_MAX_CONCURRENCY" default:"64"`
+	// RequestTimeout bounds the work on one request, which is answered 504 then. Keep it
+	// above KeycloakTimeout, below ShutdownTimeout, and below what the gateway waits.
+	RequestTimeout duration `envconfig:"REQUEST_TIMEOUT" default:"10s"`
+	// OnExisting says what a sync does with an existing user who lacks the mapped role or
+	// group: "report" tells, "repair" also gives it to users whom this service created and
+	// nothing protects.
+	OnExisting string `envconfig:"ON_EXISTING" default:"report"`
 	// AuthMode says what happens to callers without a token or a right: "enforce"
 	// refuses them, "report" only tells, "off" does not look.
 	AuthMode app.Mode `envconfig:"AUTH_MODE" default:"enforce"`
@@ -74,7 +85,8 @@ type Config struct {
 	Port uint16 `envconfig:"PORT" default:"5000"`
 	// LogLevel is the least level that is logged: debug, info, warn or error.
 	LogLevel logLevel `envconfig:"LOG_LEVEL" default:"info"`
-	// ShutdownTimeout is how long requests under way may take after SIGTERM.
+	// ShutdownTimeout is how long requests under way may take after SIGTERM. Keep it some
+	// seconds above RequestTimeout: what was begun is put in order after that.
 	ShutdownTimeout duration `envconfig:"SHUTDOWN_TIMEOUT" default:"30s"`
 }
 
@@ -144,11 +156,27 @@ func (c Config) Validate() []string {
 		}
 	}
 	faults = append(faults, c.validateAccess()...)
+	if c.OnExisting != onExistingReport && c.OnExisting != onExistingRepair {
+		faults = append(faults, "ON_EXISTING: must be report or repair")
+	}
+	return append(faults, c.validateBounds()...)
+}
+
+// validateBounds is Validate for what keeps work in bounds. A single call, a request and
+// a shutdown contain one another, so each must be given more time than the one before.
+func (c Config) validateBounds() []string {
+	var faults []string
 	if c.KeycloakTimeout <= 0 {
 		faults = append(faults, "KEYCLOAK_TIMEOUT: must be above zero")
 	}
-	if c.KeycloakTimeout >= c.ShutdownTimeout {
-		faults = append(faults, "SHUTDOWN_TIMEOUT: must be above KEYCLOAK_TIMEOUT, or a shutdown would cut off calls under way")
+	if c.KeycloakTimeout >= c.RequestTimeout {
+		faults = append(faults, "REQUEST_TIMEOUT: must be above KEYCLOAK_TIMEOUT, or one slow call would use up a whole request")
+	}
+	if c.RequestTimeout >= c.ShutdownTimeout {
+		faults = append(faults, "SHUTDOWN_TIMEOUT: must be above REQUEST_TIMEOUT, or a shutdown would cut off requests under way")
+	}
+	if c.KeycloakMaxConcurrency < 1 {
+		faults = append(faults, "KEYCLOAK_MAX_CONCURRENCY: must be above zero")
 	}
 	return faults
 }
@@ -184,6 +212,12 @@ func (c Config) validateAccess() []string {
 	}
 	return faults
 }
+
+// The values of ON_EXISTING.
+const (
+	onExistingReport = "report"
+	onExistingRepair = "repair"
+)
 
 // The values of AUTH_INTROSPECTION.
 const (

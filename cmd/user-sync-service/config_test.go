@@ -20,7 +20,7 @@ func setEnvironment(t *testing.T, variables map[string]string) {
 		name, value, _ := strings.Cut(variable, "=")
 		for _, prefix := range []string{
 			"KEYCLOAK_", "GUNICORN_", "PORT", "LISTEN_HOST", "LOG_LEVEL", "SHUTDOWN_TIMEOUT",
-			"AUTH_", "TRUSTED_ORIGINS", "RATE_LIMIT_WRITES", "RESET_COOLDOWN", "PROTECTED_", "PRIVILEGED_ROLES", "AUDIT_LOG",
+			"REQUEST_TIMEOUT", "ON_EXISTING", "AUTH_", "TRUSTED_ORIGINS", "RATE_LIMIT_WRITES", "RESET_COOLDOWN", "PROTECTED_", "PRIVILEGED_ROLES", "AUDIT_LOG",
 		} {
 			if strings.HasPrefix(name, prefix) {
 				t.Setenv(name, value) // so that it comes back after the test
@@ -31,6 +31,7 @@ func setEnvironment(t *testing.T, variables map[string]string) {
 	// Load sets and unsets these itself; t.Setenv restores them.
 	for _, name := range []string{
 		"LOG_LEVEL", "SHUTDOWN_TIMEOUT", "PORT", "KEYCLOAK_TIMEOUT", "KEYCLOAK_REALM", "KEYCLOAK_URL", "RATE_LIMIT_WRITES", "RESET_COOLDOWN",
+		"REQUEST_TIMEOUT", "KEYCLOAK_MAX_CONCURRENCY",
 	} {
 		if _, given := variables[name]; !given {
 			t.Setenv(name, "")
@@ -60,7 +61,10 @@ func TestLoad_Defaults(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, uint16(5000), config.Port)
 	assert.Equal(t, duration(5*time.Second), config.KeycloakTimeout)
+	assert.Equal(t, duration(10*time.Second), config.RequestTimeout)
 	assert.Equal(t, duration(30*time.Second), config.ShutdownTimeout)
+	assert.Equal(t, 64, config.KeycloakMaxConcurrency)
+	assert.Equal(t, onExistingReport, config.OnExisting)
 	assert.Equal(t, logLevel(slog.LevelInfo), config.LogLevel)
 	assert.Equal(t, "made-up", config.KeycloakClientSecret.Reveal())
 	assert.Empty(t, config.ListenHost)
@@ -77,6 +81,12 @@ func TestLoad_ReadsEachVariable(t *testing.T) {
 		{"KEYCLOAK_URL", "http://kc:8080/sso/auth", func(t *testing.T, c Config) { assert.Equal(t, "http://kc:8080/sso", c.KeycloakURL) }},
 		{"PORT", "0", func(t *testing.T, c Config) { assert.Zero(t, c.Port) }},
 		{"KEYCLOAK_TIMEOUT", "700ms", func(t *testing.T, c Config) { assert.Equal(t, duration(700*time.Millisecond), c.KeycloakTimeout) }},
+		{"KEYCLOAK_TIMEOUT", "9", func(t *testing.T, c Config) { assert.Equal(t, duration(9*time.Second), c.KeycloakTimeout) }},
+		{"KEYCLOAK_MAX_CONCURRENCY", "1", func(t *testing.T, c Config) { assert.Equal(t, 1, c.KeycloakMaxConcurrency) }},
+		{"REQUEST_TIMEOUT", "20", func(t *testing.T, c Config) { assert.Equal(t, duration(20*time.Second), c.RequestTimeout) }},
+		{"REQUEST_TIMEOUT", "5001ms", func(t *testing.T, c Config) { assert.Equal(t, duration(5001*time.Millisecond), c.RequestTimeout) }},
+		{"ON_EXISTING", "report", func(t *testing.T, c Config) { assert.Equal(t, onExistingReport, c.OnExisting) }},
+		{"ON_EXISTING", "repair", func(t *testing.T, c Config) { assert.Equal(t, onExistingRepair, c.OnExisting) }},
 		{"LOG_LEVEL", "Warning", func(t *testing.T, c Config) { assert.Equal(t, logLevel(slog.LevelWarn), c.LogLevel) }},
 		{"GUNICORN_LOG_LEVEL", "critical", func(t *testing.T, c Config) { assert.Equal(t, logLevel(slog.LevelError), c.LogLevel) }},
 		{"GUNICORN_GRACEFUL_TIMEOUT", "45", func(t *testing.T, c Config) { assert.Equal(t, duration(45*time.Second), c.ShutdownTimeout) }},
@@ -102,7 +112,10 @@ func TestLoad_SaysWhatIsWrong(t *testing.T) {
 		{"KEYCLOAK_URL", ""}, {"KEYCLOAK_URL", "kc:8080"}, {"KEYCLOAK_URL", "ftp://kc"}, {"KEYCLOAK_URL", "http://"}, {"KEYCLOAK_URL", "http://user:pw@kc"},
 		{"KEYCLOAK_URL", "http://kc?x=1"}, {"KEYCLOAK_REALM", " "}, {"KEYCLOAK_CLIENT_ID", ""}, {"KEYCLOAK_CLIENT_SECRET", ""},
 		{"PORT", "65536"}, {"PORT", "-1"}, {"PORT", "x"}, {"KEYCLOAK_TIMEOUT", "soon"}, {"KEYCLOAK_TIMEOUT", "0s"}, {"LOG_LEVEL", "loud"},
-		{"SHUTDOWN_TIMEOUT", "5s"}, {"SHUTDOWN_TIMEOUT", "?"},
+		{"SHUTDOWN_TIMEOUT", "10s"}, {"SHUTDOWN_TIMEOUT", "0"}, {"SHUTDOWN_TIMEOUT", "?"},
+		{"REQUEST_TIMEOUT", "5s"}, {"REQUEST_TIMEOUT", "0"}, {"REQUEST_TIMEOUT", "-1s"}, {"REQUEST_TIMEOUT", ""}, {"REQUEST_TIMEOUT", "soon"},
+		{"KEYCLOAK_MAX_CONCURRENCY", "0"}, {"KEYCLOAK_MAX_CONCURRENCY", "-64"}, {"KEYCLOAK_MAX_CONCURRENCY", "many"}, {"KEYCLOAK_MAX_CONCURRENCY", ""},
+		{"ON_EXISTING", ""}, {"ON_EXISTING", "Repair"}, {"ON_EXISTING", "repair "}, {"ON_EXISTING", "true"},
 		{"AUTH_MODE", ""}, {"AUTH_MODE", "on"}, {"AUTH_MODE", "Enforce"}, {"AUTH_MODE", "enforce "},
 		{"AUTH_INTROSPECTION", ""}, {"AUTH_INTROSPECTION", "true"}, {"AUTH_INTROSPECTION", "reads"}, {"AUTH_INTROSPECTION", "Writes"},
 		{"AUTH_WRITE_ROLES", ""}, {"AUTH_WRITE_ROLES", " , ,"},
@@ -127,12 +140,61 @@ func TestLoad_SaysWhatIsWrong(t *testing.T) {
 func TestLoad_ListsAllFaultsAtOnce(t *testing.T) {
 	setEnvironment(t, map[string]string{
 		"PORT": "x", "LOG_LEVEL": "y", "KEYCLOAK_TIMEOUT": "z", "RATE_LIMIT_WRITES": "r",
+		"REQUEST_TIMEOUT": "q", "KEYCLOAK_MAX_CONCURRENCY": "c", "ON_EXISTING": "e",
 		"AUTH_MODE": "a", "AUTH_INTROSPECTION": "i", "AUTH_WRITE_ROLES": ",", "TRUSTED_ORIGINS": "o", "RESET_COOLDOWN": "-1", "AUDIT_LOG": "",
 	})
 	_, err := Load()
 	var faults *configError
 	require.ErrorAs(t, err, &faults)
-	assert.Len(t, faults.faults, 14)
+	assert.Len(t, faults.faults, 17)
+}
+
+// A call is part of a request, and a request may be under way at a shutdown: each must
+// have more time than the one before.
+func TestLoad_KeepsCallRequestAndShutdownInThisOrder(t *testing.T) {
+	const request = "REQUEST_TIMEOUT: must be above KEYCLOAK_TIMEOUT, or one slow call would use up a whole request"
+	const shutdown = "SHUTDOWN_TIMEOUT: must be above REQUEST_TIMEOUT, or a shutdown would cut off requests under way"
+	for _, c := range []struct {
+		call, request, shutdown string
+		faults                  []string
+	}{
+		{"5s", "10s", "30s", nil},
+		{"29998ms", "29999ms", "30s", nil},
+		{"10s", "10s", "30s", []string{request}},
+		{"11s", "10s", "30s", []string{request}},
+		{"31s", "10s", "30s", []string{request}},
+		{"5s", "30s", "30s", []string{shutdown}},
+		{"5s", "31s", "30s", []string{shutdown}},
+		{"30s", "10s", "5s", []string{request, shutdown}},
+		{"10s", "10s", "10s", []string{request, shutdown}},
+	} {
+		setEnvironment(t, sound(map[string]string{"KEYCLOAK_TIMEOUT": c.call, "REQUEST_TIMEOUT": c.request, "SHUTDOWN_TIMEOUT": c.shutdown}))
+		_, err := Load()
+		if len(c.faults) == 0 {
+			require.NoError(t, err, "%v", c)
+			continue
+		}
+		var faults *configError
+		require.ErrorAs(t, err, &faults, "%v", c)
+		assert.Equal(t, c.faults, faults.faults, "%v", c)
+	}
+}
+
+func TestLoad_ListsTheFaultsOfAllBoundsAtOnce(t *testing.T) {
+	setEnvironment(t, sound(map[string]string{
+		"KEYCLOAK_TIMEOUT": "0", "REQUEST_TIMEOUT": "0", "SHUTDOWN_TIMEOUT": "0", "KEYCLOAK_MAX_CONCURRENCY": "0", "ON_EXISTING": "both",
+	}))
+	_, err := Load()
+	require.Error(t, err)
+	for _, fault := range []string{
+		"ON_EXISTING: must be report or repair",
+		"KEYCLOAK_TIMEOUT: must be above zero",
+		"REQUEST_TIMEOUT: must be above KEYCLOAK_TIMEOUT",
+		"SHUTDOWN_TIMEOUT: must be above REQUEST_TIMEOUT",
+		"KEYCLOAK_MAX_CONCURRENCY: must be above zero",
+	} {
+		assert.Contains(t, err.Error(), "\n  - "+fault)
+	}
 }
 
 // The file is for local work; what is really set wins.

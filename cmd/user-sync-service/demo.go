@@ -24,6 +24,9 @@ type demoOptions struct {
 // demoShutdownTimeout is enough for requests that never leave the process.
 const demoShutdownTimeout = 5 * time.Second
 
+// demoRequestTimeout is more than the demonstration ever takes.
+const demoRequestTimeout = 3 * time.Second
+
 // demoResetCooldown lets one try a second mail soon.
 const demoResetCooldown = 10 * time.Second
 
@@ -50,6 +53,7 @@ func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) er
 		audit:           auditlog.New(stderr),
 		limits:          httpapi.Limits{ResetCooldown: demoResetCooldown},
 		crossOrigin:     http.NewCrossOriginProtection(),
+		requestTimeout:  demoRequestTimeout,
 		shutdownTimeout: demoShutdownTimeout,
 	}.serve(ctx, listener)
 }

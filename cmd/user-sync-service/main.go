@@ -37,14 +37,11 @@ const (
 	exitConfiguration = 2 // or a command line that is not understood
 )
 
-// mostCalls is more than the calls to the identity provider that any request makes one
-// after the other. An answer must not be cut off while they may still succeed.
-const mostCalls = 12
-
 // Limits on slow clients.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
+	answerTimeout     = 5 * time.Second // to write an answer, once the work is done
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
 )
@@ -118,12 +115,13 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 		log.Warn("these variables have no effect", "names", names)
 	}
 	provider := keycloak.New(keycloak.Config{
-		URL:          config.KeycloakURL,
-		Realm:        config.KeycloakRealm,
-		ClientID:     config.KeycloakClientID,
-		ClientSecret: config.KeycloakClientSecret,
-		CallTimeout:  time.Duration(config.KeycloakTimeout),
-		Log:          log,
+		URL:            config.KeycloakURL,
+		Realm:          config.KeycloakRealm,
+		ClientID:       config.KeycloakClientID,
+		ClientSecret:   config.KeycloakClientSecret,
+		CallTimeout:    time.Duration(config.KeycloakTimeout),
+		MaxConcurrency: config.KeycloakMaxConcurrency,
+		Log:            log,
 	})
 	defer provider.Close()
 	tokens := accesstoken.New(accesstoken.Config{
@@ -160,7 +158,8 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 			ResetCooldown:   time.Duration(config.ResetCooldown),
 		},
 		crossOrigin:     crossOrigin,
-		callTimeout:     time.Duration(config.KeycloakTimeout),
+		repair:          config.OnExisting == onExistingRepair,
+		requestTimeout:  time.Duration(config.RequestTimeout),
 		shutdownTimeout: time.Duration(config.ShutdownTimeout),
 	}
 	if config.AuthIntrospection == introspectWrites {
@@ -193,8 +192,9 @@ type server struct {
 	audit        ports.AuditLog
 	limits       httpapi.Limits
 	crossOrigin  *http.CrossOriginProtection
-	// callTimeout is how long a call of the provider takes at most.
-	callTimeout time.Duration
+	repair       bool // give users of this service the role or group that they lack
+	// requestTimeout bounds the work on a request about users.
+	requestTimeout time.Duration
 	// shutdownTimeout is how long requests under way may take after the end of serve's
 	// context.
 	shutdownTimeout time.Duration
@@ -213,6 +213,7 @@ func (s server) serve(ctx context.Context, listener net.Listener) error {
 		Verifier:     s.verifier,
 		Introspector: s.introspector,
 		Audit:        s.audit,
+		Repair:       s.repair,
 		Random:       rand.Reader,
 		Log:          s.log,
 		Observer:     metrics,
@@ -220,19 +221,20 @@ func (s server) serve(ctx context.Context, listener net.Listener) error {
 	var draining atomic.Bool
 	server := &http.Server{
 		Handler: httpapi.New(httpapi.Config{
-			Service:     service,
-			Limits:      s.limits,
-			CrossOrigin: s.crossOrigin,
-			Health:      health.Err,
-			Ready:       func() bool { return !draining.Load() },
-			Realm:       s.realm,
-			Log:         s.log,
-			Metrics:     metrics.Handler(),
-			Observe:     metrics.ObserveRequest,
+			Service:        service,
+			Limits:         s.limits,
+			RequestTimeout: s.requestTimeout,
+			CrossOrigin:    s.crossOrigin,
+			Health:         health.Err,
+			Ready:          func() bool { return !draining.Load() },
+			Realm:          s.realm,
+			Log:            s.log,
+			Metrics:        metrics.Handler(),
+			Observe:        metrics.ObserveRequest,
 		}),
 		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      readTimeout + mostCalls*s.callTimeout,
+		ReadTimeout:       min(readTimeout, s.requestTimeout), // A client that is too slow is not taken for a slow provider.
+		WriteTimeout:      readTimeout + s.requestTimeout + answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),

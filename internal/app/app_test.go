@@ -105,6 +105,7 @@ type observer struct {
 	mu            sync.Mutex
 	refused       map[refusal]int
 	auditFailures int
+	partials      int
 }
 
 func (o *observer) Refused(reason domain.Kind, enforced bool) {
@@ -117,6 +118,12 @@ func (o *observer) AuditFailed() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.auditFailures++
+}
+
+func (o *observer) LeftPartial() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.partials++
 }
 
 // log is the ordinary log.

@@ -130,6 +130,9 @@ func (s *Service) Finish(ctx context.Context, attempt *Attempt, err error) error
 		if isSafetyRefusal(failure.Kind) {
 			s.Observer.Refused(failure.Kind, true)
 		}
+		if failure.Kind == domain.Partial {
+			s.Observer.LeftPartial()
+		}
 	}
 	recordErr := s.Audit.Record(context.WithoutCancel(ctx), *event)
 	if recordErr == nil {
@@ -152,7 +155,7 @@ func (s *Service) Finish(ctx context.Context, attempt *Attempt, err error) error
 // before anything was changed.
 func outcomeOf(kind domain.Kind) domain.Outcome {
 	switch kind {
-	case domain.EmailDeliveryFailed, domain.Partial, domain.BadAnswer, domain.Unavailable, domain.Timeout,
+	case domain.EmailDeliveryFailed, domain.Partial, domain.BadAnswer, domain.Unavailable, domain.Overloaded, domain.Timeout,
 		domain.PasswordRefused, domain.UnsatisfiablePolicy, domain.Internal:
 		return domain.Failed
 	default:

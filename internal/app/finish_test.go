@@ -65,6 +65,7 @@ func TestFinish_TellsRefusalsFromFailures(t *testing.T) {
 		domain.Partial:             {true, false},
 		domain.BadAnswer:           {true, false},
 		domain.Unavailable:         {true, false},
+		domain.Overloaded:          {true, false},
 		domain.Timeout:             {true, false},
 		domain.PasswordRefused:     {true, false},
 		domain.UnsatisfiablePolicy: {true, false},
@@ -92,6 +93,23 @@ func TestFinish_TellsRefusalsFromFailures(t *testing.T) {
 		}
 	}
 	assert.Len(t, outcomes, len(domainKinds(t)))
+}
+
+// Somebody has to look after each of these users, so they are counted, and nothing else.
+func TestFinish_CountsUsersWhoWereLeftIncomplete(t *testing.T) {
+	for _, kind := range domainKinds(t) {
+		b := newBench(newMemory())
+		failure := &domain.Error{Kind: kind, Err: errors.New("cause")}
+		require.Equal(t, error(failure), b.Finish(t.Context(), b.Begin(domain.ActionSyncUser), failure))
+		if kind == domain.Partial {
+			assert.Equal(t, 1, b.observer.partials)
+		} else {
+			assert.Zero(t, b.observer.partials, kind)
+		}
+	}
+	b := newBench(newMemory())
+	require.NoError(t, b.Finish(t.Context(), b.Begin(domain.ActionSyncUser), nil))
+	assert.Zero(t, b.observer.partials)
 }
 
 func TestFinish_ReadsForeignErrorsAsTheEdgeDoes(t *testing.T) {

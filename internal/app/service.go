@@ -28,6 +28,9 @@ type Config struct {
 	// token's signature is enough.
 	Introspector ports.TokenIntrospector
 	Audit        ports.AuditLog
+	// Repair makes SyncUser give existing users what they lack of the assignment, if this
+	// program created them and nothing protects them. Else it only tells.
+	Repair bool
 	// Random is the source of temporary passwords, crypto/rand.Reader outside tests.
 	Random io.Reader
 	// Now is the clock of the audit log; nil means time.Now.
@@ -47,6 +50,8 @@ type Observer interface {
 	// AuditFailed is told of each event that could not be recorded, and of each write
 	// that was refused because its event could not have been.
 	AuditFailed()
+	// LeftPartial is told of each user that was, or may have been, left incomplete.
+	LeftPartial()
 }
 
 // Service is the catalogue of what the program can do:

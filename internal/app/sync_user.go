@@ -20,18 +20,21 @@ type SyncUserInput struct {
 // SyncUserResult says what SyncUser found or made.
 type SyncUserResult struct {
 	ID domain.UserID
-	// Created is false when the user existed before; nothing was changed then, and the
-	// members below are empty.
+	// Created is false when the user existed before. Only a created user has the Password
+	// and the RequiredActions, only one that existed Drift and Repaired.
 	Created         bool
 	Password        domain.Secret
 	RequiredActions []domain.RequiredAction
 	Warnings        []string // sentences for the administrator
+	// Drift is what the user still lacks of the assignment, Repaired what it was given now.
+	Drift, Repaired domain.Assignment
 }
 
 // SyncUser makes sure that the employee has an account: it creates one with the mapped
 // role and group and a temporary password, or reports the one that exists. An existing
 // user with this username counts as the employee's only when it has the same e-mail
-// address or none.
+// address or none. What such a user lacks of the role and the group is told, and given
+// where Repair says so.
 //
 // It returns ProtectedUser for a protected username, PrivilegeEscalation when the realm
 // would grant more than the role map says, UsernameConflict for another person's
@@ -63,7 +66,7 @@ func (s *Service) SyncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 	created, err := s.create(ctx, &user)
 	switch {
 	case errors.Is(err, domain.UsernameConflict), errors.Is(err, domain.EmailConflict):
-		return s.existing(ctx, attempt, in, err)
+		return s.existing(ctx, attempt, in, user.Assignment, err)
 	case err != nil:
 		return SyncUserResult{}, namingRole(err, user.Assignment.Role)
 	}
@@ -71,9 +74,7 @@ func (s *Service) SyncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 	attempt.Event.After = createdFields(user, created)
 	result := SyncUserResult{ID: created.ID, Created: true, Password: user.Password, RequiredActions: user.RequiredActions}
 	if created.MissingGroup != "" {
-		s.Log.WarnContext(ctx, "the realm lacks a mapped group, the user was created without it",
-			"group", string(created.MissingGroup), "request_id", attempt.Event.RequestID)
-		result.Warnings = []string{fmt.Sprintf("The group '%s' does not exist and was left out.", created.MissingGroup)}
+		result.Warnings = []string{s.warnOfMissingGroup(ctx, attempt, created.MissingGroup)}
 	}
 	return result, nil
 }
@@ -94,6 +95,14 @@ func namingRole(err error, role domain.RealmRole) error {
 		return err
 	}
 	return &domain.Error{Kind: domain.UnknownRole, Message: fmt.Sprintf("The role '%s' does not exist in the system.", role), Err: err}
+}
+
+// warnOfMissingGroup tells the operators that the realm lacks a group of the role map,
+// and returns the sentence for the administrator.
+func (s *Service) warnOfMissingGroup(ctx context.Context, attempt *Attempt, group domain.Group) string {
+	s.Log.WarnContext(ctx, "the realm lacks a mapped group, the user was left without it",
+		"group", string(group), "request_id", attempt.Event.RequestID)
+	return fmt.Sprintf("The group '%s' does not exist and was left out.", group)
 }
 
 // createdFields is what the audit log says of a new user.
@@ -139,8 +148,9 @@ func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.Crea
 
 // existing decides whose account stood in the way. Providers cannot be relied on to say
 // which of two taken names they met first, so the username is looked up; when nobody
-// has it, the conflict is what the provider said.
-func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInput, conflict error) (SyncUserResult, error) {
+// has it, the conflict is what the provider said. Another person's account is not looked
+// at any further.
+func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInput, assignment domain.Assignment, conflict error) (SyncUserResult, error) {
 	user, err := s.Provider.FindUser(ctx, in.Username)
 	if errors.Is(err, domain.NotFound) {
 		return SyncUserResult{}, conflict
@@ -152,5 +162,14 @@ func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInp
 	if user.Email != "" && !in.Email.Matches(user.Email) {
 		return SyncUserResult{}, &domain.Error{Kind: domain.UsernameConflict, Err: conflict}
 	}
-	return SyncUserResult{ID: user.ID}, nil
+	result, err := s.complete(ctx, attempt, user, assignment)
+	if errors.Is(err, domain.NotFound) {
+		// To whoever wants the user to exist, "not found" would say nothing.
+		return SyncUserResult{}, &domain.Error{
+			Kind:    domain.BadAnswer,
+			Message: "The user was deleted a moment ago. Please sync the user again.",
+			Err:     errors.New("the user that was found has gone"),
+		}
+	}
+	return result, err
 }

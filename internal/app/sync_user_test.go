@@ -9,6 +9,7 @@ import (
 	"go.uber.org/mock/gomock"
 
 	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
 	"user-sync-service/internal/ports/portmock"
 )
@@ -25,7 +26,7 @@ func TestSyncUser_CreatesAWholeUser(t *testing.T) {
 	require.Len(t, users, 1)
 	assert.Equal(t, domain.User{
 		ID: result.ID, Username: "anna", Email: "anna@bank.example", FirstName: "Anna", LastName: "Smith", Enabled: true, EmailVerified: true,
-		RequiredActions: result.RequiredActions,
+		RequiredActions: result.RequiredActions, Managed: true,
 	}, users[0])
 	memberships, err := provider.Memberships(t.Context(), result.ID)
 	require.NoError(t, err)
@@ -105,9 +106,11 @@ func TestSyncUser_EitherConflictMayMeanExists(t *testing.T) {
 		provider.EXPECT().PasswordPolicy(t.Context())
 		provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, &domain.Error{Kind: kind})
 		provider.EXPECT().FindUser(t.Context(), in.Username).Return(domain.User{ID: "7", Username: "anna", Email: "anna@bank.example"}, nil)
+		provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"}).Return([]string{"teller"}, nil)
+		provider.EXPECT().Groups(t.Context(), domain.UserID("7")).Return([]domain.Group{"tellers"}, nil)
 		result, err := syncUser(t, provider, in)
 		require.NoError(t, err)
-		assert.Equal(t, domain.UserID("7"), result.ID)
+		assert.Equal(t, app.SyncUserResult{ID: "7"}, result)
 	}
 }
 

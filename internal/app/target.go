@@ -21,22 +21,25 @@ func (s *Service) target(ctx context.Context, attempt *Attempt, username domain.
 	var user domain.User
 	err := s.whileConfirming(ctx, attempt, func() error {
 		var err error
-		user, err = s.unprotected(ctx, attempt, username)
-		return err
+		user, err = s.Provider.FindUser(ctx, username)
+		if err != nil {
+			return err
+		}
+		attempt.Event.TargetID = user.ID
+		return s.unprotected(ctx, user)
 	})
-	return user, err
-}
-
-// unprotected finds the user and what may protect it.
-func (s *Service) unprotected(ctx context.Context, attempt *Attempt, username domain.Username) (domain.User, error) {
-	user, err := s.Provider.FindUser(ctx, username)
 	if err != nil {
 		return domain.User{}, err
 	}
-	attempt.Event.TargetID = user.ID
-	// Once more by the name that the provider has, which may differ in letter case.
+	return user, nil
+}
+
+// unprotected returns ProtectedUser when anything protects the user whom the provider
+// has found.
+func (s *Service) unprotected(ctx context.Context, user domain.User) error {
+	// Also by the name that the provider has, which may differ in letter case.
 	if err := s.Guard.CheckName(user.Username); err != nil {
-		return domain.User{}, err
+		return err
 	}
 	var privileges []string
 	var groups []domain.Group
@@ -50,12 +53,12 @@ func (s *Service) unprotected(ctx context.Context, attempt *Attempt, username do
 		return err
 	})
 	if err := errors.Join(err, groupsErr); err != nil {
-		return domain.User{}, err
+		return err
 	}
 	if len(privileges) > 0 {
-		return domain.User{}, &domain.Error{Kind: domain.ProtectedUser, Err: fmt.Errorf("the target holds %s", strings.Join(privileges, ", "))}
+		return &domain.Error{Kind: domain.ProtectedUser, Err: fmt.Errorf("the target holds %s", strings.Join(privileges, ", "))}
 	}
-	return user, s.Guard.CheckGroups(groups)
+	return s.Guard.CheckGroups(groups)
 }
 
 // notSelf returns ProtectedUser when the target is the actor, who could lock everybody

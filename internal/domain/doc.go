@@ -15,6 +15,8 @@
 //   - A Fineract role is the role an administrator picks in the admin web app. The
 //     role map turns it into an assignment: one realm role and at most one group.
 //     See [RoleMap] and [Assignment].
+//   - The drift of an existing user is what it lacks of the assignment. It may be repaired
+//     for a managed user, which is one that this program created.
 //   - A realm role is a right at the identity provider; a group gathers users and may
 //     carry further realm roles. See [RealmRole] and [Group].
 //   - A required action is something users must do at their next sign-in, such as

@@ -48,12 +48,15 @@ const (
 	RateLimited Kind = "rate_limited"
 	// AuditUnavailable: the attempt cannot be put on record.
 	AuditUnavailable Kind = "audit_unavailable"
-	// Partial: a user was left incomplete and could not be removed again.
+	// Partial: a user was left incomplete and could not be removed again, or it is not
+	// known whether one was.
 	Partial Kind = "partial"
 	// BadAnswer: the provider answered something that is no valid answer.
 	BadAnswer Kind = "bad_gateway"
 	// Unavailable: the provider cannot be reached, or the caller's context ended.
 	Unavailable Kind = "provider_unavailable"
+	// Overloaded: too many calls to the provider are under way, so none was made.
+	Overloaded Kind = "overloaded"
 	// Timeout: the provider did not answer in time.
 	Timeout Kind = "provider_timeout"
 	// Internal: a bug, or the provider refuses our own credentials or rights.

@@ -17,6 +17,9 @@ type Assignment struct {
 	Privileged []RealmRole
 }
 
+// IsEmpty reports whether the assignment gives neither a role nor a group.
+func (a Assignment) IsEmpty() bool { return a.Role == "" && a.Group == "" }
+
 // RoleRule assigns a realm role and a group to one Fineract role.
 type RoleRule struct {
 	FineractRole string

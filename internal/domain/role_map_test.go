@@ -81,6 +81,13 @@ func TestRoleMap_PrefersTheExactMatch(t *testing.T) {
 	assert.Equal(t, domain.RealmRole("other"), roles.Assign("Tellers").Role)
 }
 
+func TestAssignment_IsEmptyWithoutARoleAndAGroup(t *testing.T) {
+	assert.True(t, domain.Assignment{}.IsEmpty())
+	assert.True(t, domain.Assignment{Privileged: []domain.RealmRole{"admin"}}.IsEmpty(), "what may come with it is nothing by itself")
+	assert.False(t, domain.Assignment{Role: "teller"}.IsEmpty())
+	assert.False(t, domain.Assignment{Group: "tellers"}.IsEmpty())
+}
+
 func TestRoleMap_DoesNotFollowItsRules(t *testing.T) {
 	rules := []domain.RoleRule{{FineractRole: "Teller", Assignment: domain.Assignment{Role: "teller"}}}
 	roles := domain.NewRoleMap(rules, domain.Assignment{})

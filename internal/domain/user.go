@@ -91,6 +91,9 @@ type User struct {
 	Enabled         bool
 	EmailVerified   bool
 	RequiredActions []RequiredAction
+	// Managed tells that this program created the user. It is false for users of others,
+	// and for all where the provider cannot keep who created whom.
+	Managed bool
 }
 
 // Requires reports whether the user has the required action.

@@ -15,9 +15,11 @@ import (
 //   - It obeys the context. When the context has ended it returns Unavailable and has
 //     either done the whole operation or, as far as anyone can tell, none of it.
 //   - Besides the kinds named below it may return Unavailable (cannot be reached, or the
-//     connection broke), Timeout (no answer in time), BadAnswer (an answer that is none)
-//     and Internal (the provider refuses our own credentials or rights). The first two
-//     may come after a write has happened.
+//     connection broke), Timeout (no answer in time), Overloaded (too many calls are under
+//     way), BadAnswer (an answer that is none) and Internal (the provider refuses our own
+//     credentials or rights). The first two may come after a write has happened.
+//   - What failed may be tried again before it returns, except where it says never:
+//     repeating the other writes changes nothing.
 //   - A method that takes a UserID returns NotFound when there is no such user.
 //   - No error carries a secret, a username or an e-mail address in its Err.
 //
@@ -27,6 +29,9 @@ type IdentityProvider interface {
 	// FindUser returns the one user with this username, without regard to letter
 	// case. Nothing in the name is a pattern, and a user whose name only contains it is
 	// not found. It returns NotFound, never a zero User without an error.
+	//
+	// Managed is true for users that CreateUser has made, whatever was written to them
+	// since, and for no others. Where the realm cannot keep that, it is false for all.
 	FindUser(ctx context.Context, username domain.Username) (domain.User, error)
 
 	// Memberships returns the realm roles assigned to the user directly and the user's
@@ -62,11 +67,19 @@ type IdentityProvider interface {
 	// EmailConflict when another user goes by the name or the address (when both are
 	// taken, either of the two), InvalidField when the realm's rules refuse a field,
 	// PasswordRefused when they refuse the password, and Partial when a user was made,
-	// could not be finished, and could not be removed either.
+	// could not be finished, and could not be removed either, or when it cannot be told
+	// whether one was made. It is never tried again once the provider may have seen it.
 	//
 	// Of any number of simultaneous calls with one username, or one e-mail address,
 	// exactly one succeeds and the others return a conflict.
 	CreateUser(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error)
+
+	// Assign gives the user the role and the group of the assignment, either of which may
+	// be empty, and changes nothing else: nothing is taken away, and what the user has
+	// already is no error. A group that the realm lacks is left out and returned. It
+	// returns UnknownRole when the realm lacks the role, and has given nothing then. After
+	// any other failure one of the two may have been given.
+	Assign(ctx context.Context, id domain.UserID, assignment domain.Assignment) (missing domain.Group, err error)
 
 	// SetEnabled switches the account on or off and changes nothing else. Enabling also
 	// lifts a lock that the provider has put on the account after failed sign-ins.
@@ -74,8 +87,9 @@ type IdentityProvider interface {
 	// the realm's rules refuse the user's present data.
 	SetEnabled(ctx context.Context, id domain.UserID, enabled bool) error
 
-	// EndSessions changes nothing of the user but ends all of the user's sessions: whatever was issued for them
-	// before is refused from then on. The user may sign in again if enabled.
+	// EndSessions changes nothing of the user but ends all of the user's sessions: whatever
+	// was issued for them before is refused from then on. The user may sign in again if
+	// enabled.
 	EndSessions(ctx context.Context, id domain.UserID) error
 
 	// SetRequiredActions replaces the user's required actions and changes nothing
@@ -83,9 +97,9 @@ type IdentityProvider interface {
 	SetRequiredActions(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error
 
 	// SendPasswordReset mails the user a link, valid for lifespan, that leads to the
-	// choice of a new password. It is never repeated: after Timeout or Unavailable the
-	// mail may have gone out. It returns NoEmail, UserDisabled, or EmailDeliveryFailed
-	// when the provider cannot send mails.
+	// choice of a new password. It is never tried again once the provider may have seen
+	// it: after Timeout or Unavailable the mail may have gone out. It returns NoEmail,
+	// UserDisabled, or EmailDeliveryFailed when the provider cannot send mails.
 	SendPasswordReset(ctx context.Context, id domain.UserID, lifespan time.Duration) error
 
 	// Check reports whether the provider answers and accepts the service's credentials.

@@ -44,6 +44,7 @@ func layers() []layer {
 		{path: "internal/adapters/memory", allows: []string{"internal/domain", "internal/ports"}, noStandard: core},
 		{path: "internal/adapters/keycloak", allows: []string{
 			"internal/domain", "internal/ports", "github.com/Nerzal/gocloak/v13", "github.com/go-resty/resty/v2", "golang.org/x/sync/errgroup",
+			"github.com/failsafe-go/failsafe-go/...",
 		}},
 		{path: "internal/adapters/accesstoken", allows: []string{
 			"internal/domain", "internal/ports", "github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4/...",

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -99,6 +100,7 @@ func memoryBackend(t *testing.T) backend {
 	guard := domain.DefaultGuard()
 	guard.ProtectedUsers = []string{protectedName}
 	server := httptest.NewServer(httpapi.New(httpapi.Config{
+		RequestTimeout: time.Minute,
 		Service: app.New(app.Config{
 			Provider: provider,
 			Roles:    domain.DefaultRoleMap(),

@@ -72,9 +72,11 @@ func TestFaults_OnEveryRoute(t *testing.T) {
 			status(401, "application/json", `{"error":"HTTP 401 Unauthorized"}`)), 500, "internal"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			g.breakWith(c.fault)
 			defer g.breakWith(nil)
 			for _, route := range routes {
+				g.breakWith(nil)
+				awaitCircuit(t, p)
+				g.breakWith(c.fault)
 				answer := p.send(t, route.method, route.path, route.body)
 				assert.Equal(t, c.status, answer.status, "%s %s: %s", route.method, route.path, answer.body)
 				assert.Equal(t, c.code, answer.member(t, "code"))
@@ -195,4 +197,13 @@ func TestFaults_NoUserWithoutItsRole(t *testing.T) {
 		require.True(t, found)
 		assert.Contains(t, answer.member(t, "message"), left.ID)
 	})
+}
+
+// awaitCircuit waits until the program calls Keycloak again after too many failures: while
+// the circuit is open, all of them look alike.
+func awaitCircuit(t *testing.T, p *program) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return p.send(t, http.MethodGet, "/users/nobody/keycloak-status", "").status == http.StatusNotFound
+	}, 30*time.Second, 50*time.Millisecond, "the circuit stays open")
 }

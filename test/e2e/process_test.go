@@ -169,6 +169,7 @@ func TestProcess_SecondSignalEndsAtOnce(t *testing.T) {
 	g := newGateway(t, realm.URL)
 	environment := environmentFor(realm, g.URL)
 	environment["KEYCLOAK_TIMEOUT"] = "50s"
+	environment["REQUEST_TIMEOUT"] = "52s"
 	environment["SHUTDOWN_TIMEOUT"] = "55s"
 	p := serveWith(t, realm, environment)
 	reached := make(chan struct{})

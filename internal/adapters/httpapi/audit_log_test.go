@@ -25,9 +25,12 @@ func (a *auditLog) Reserve(context.Context) error {
 	return a.reserveErr
 }
 
-func (a *auditLog) Record(_ context.Context, event domain.AuditEvent) error {
+func (a *auditLog) Record(ctx context.Context, event domain.AuditEvent) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if ctx.Err() != nil {
+		return &domain.Error{Kind: domain.AuditUnavailable, Err: ctx.Err()} // It may need the time.
+	}
 	a.events = append(a.events, event)
 	return a.recordErr
 }
@@ -51,3 +54,4 @@ type uncounted struct{}
 
 func (uncounted) Refused(domain.Kind, bool) {}
 func (uncounted) AuditFailed()              {}
+func (uncounted) LeftPartial()              {}

@@ -19,7 +19,7 @@ const (
 )
 
 // retryAfter is the number of seconds after which a caller may try again when the
-// identity provider is away.
+// identity provider is away or slow, or has too much to do.
 const retryAfter = 5
 
 // answer is what a client gets for a kind of failure. The code is the kind's text.
@@ -54,9 +54,10 @@ func answers() map[domain.Kind]answer {
 		domain.PrivilegeEscalation: {http.StatusForbidden, "This would grant more rights than the role allows. Nothing was created."},
 		domain.RateLimited:         {http.StatusTooManyRequests, "Too many requests. Please wait a little."},
 		domain.AuditUnavailable:    {http.StatusServiceUnavailable, "Changes cannot be put on record now, so none are made."},
-		domain.Partial:             {http.StatusBadGateway, "The user was left incomplete and must be removed by hand."},
+		domain.Partial:             {http.StatusBadGateway, "The user may have been left incomplete. Please sync the user again."},
 		domain.BadAnswer:           {http.StatusBadGateway, "The login system gave an invalid answer. Please try again later."},
 		domain.Unavailable:         {http.StatusServiceUnavailable, "The login system cannot be reached. Please try again later."},
+		domain.Overloaded:          {http.StatusServiceUnavailable, "Too many requests are under way. Please try again in a moment."},
 		domain.Timeout:             {http.StatusGatewayTimeout, "The login system did not answer in time. Please check before you try again."},
 		domain.PasswordRefused:     {http.StatusInternalServerError, "The login system refused the generated password. Nothing was created."},
 		domain.UnsatisfiablePolicy: {http.StatusInternalServerError, "The realm's password policy cannot be met. Nothing was created."},
@@ -91,7 +92,7 @@ func writeErrorStatus(w http.ResponseWriter, r *http.Request, status string, err
 		message = known.message
 	}
 	switch known.status {
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750, section 3

@@ -63,6 +63,13 @@ func (f failing) CreateUser(ctx context.Context, user domain.NewUser) (domain.Cr
 	return f.IdentityProvider.CreateUser(ctx, user)
 }
 
+func (f failing) Assign(ctx context.Context, id domain.UserID, assignment domain.Assignment) (domain.Group, error) {
+	if err := f.errs["Assign"]; err != nil {
+		return "", err
+	}
+	return f.IdentityProvider.Assign(ctx, id, assignment)
+}
+
 func (f failing) SetEnabled(ctx context.Context, id domain.UserID, enabled bool) error {
 	if err := f.errs["SetEnabled"]; err != nil {
 		return err

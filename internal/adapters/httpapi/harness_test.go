@@ -63,9 +63,10 @@ type observation struct {
 
 // settings are what a test may want otherwise.
 type settings struct {
-	app         app.Config
-	limits      httpapi.Limits
-	crossOrigin *http.CrossOriginProtection
+	app            app.Config
+	limits         httpapi.Limits
+	requestTimeout time.Duration
+	crossOrigin    *http.CrossOriginProtection
 }
 
 // newAPI serves the provider. It checks no callers and limits nothing, unless change
@@ -88,19 +89,21 @@ func newAPI(t *testing.T, provider ports.IdentityProvider, change ...func(*setti
 			Log:      log,
 			Observer: uncounted{},
 		},
-		crossOrigin: http.NewCrossOriginProtection(),
+		requestTimeout: time.Minute, // far more than any request here takes
+		crossOrigin:    http.NewCrossOriginProtection(),
 	}
 	for _, change := range change {
 		change(&with)
 	}
 	a.handler = httpapi.New(httpapi.Config{
-		Service:     app.New(with.app),
-		Limits:      with.limits,
-		CrossOrigin: with.crossOrigin,
-		Health:      func() error { return a.healthErr },
-		Ready:       func() bool { return !a.draining },
-		Realm:       "bank",
-		Log:         log,
+		Service:        app.New(with.app),
+		Limits:         with.limits,
+		RequestTimeout: with.requestTimeout,
+		CrossOrigin:    with.crossOrigin,
+		Health:         func() error { return a.healthErr },
+		Ready:          func() bool { return !a.draining },
+		Realm:          "bank",
+		Log:            log,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 			_, _ = w.Write([]byte(metricsText)) // A recorder never fails.

@@ -39,6 +39,8 @@ func healthCause(err error) string {
 		return "it cannot be reached"
 	case domain.Timeout:
 		return "it did not answer in time"
+	case domain.Overloaded:
+		return "too many calls to it are under way"
 	case domain.BadAnswer:
 		return "it gave an invalid answer"
 	default:

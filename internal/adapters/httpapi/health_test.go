@@ -32,6 +32,7 @@ func TestHealth_SaysInOurWordsWhyTheProviderIsNotUsable(t *testing.T) {
 	}{
 		{&domain.Error{Kind: domain.Unavailable, Err: secret}, "it cannot be reached"},
 		{&domain.Error{Kind: domain.Timeout, Message: "s3cret", Err: secret}, "it did not answer in time"},
+		{&domain.Error{Kind: domain.Overloaded, Err: secret}, "too many calls to it are under way"},
 		{&domain.Error{Kind: domain.BadAnswer, Err: secret}, "it gave an invalid answer"},
 		{&domain.Error{Kind: domain.Internal, Err: secret}, "it refuses the service's credentials or rights"},
 		{secret, "it refuses the service's credentials or rights"},

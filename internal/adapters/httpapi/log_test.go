@@ -68,6 +68,7 @@ func TestLog_HasOneLineForEachRequest(t *testing.T) {
 func TestLog_LevelFollowsWhoseFaultItIs(t *testing.T) {
 	for kind, level := range map[domain.Kind]string{
 		domain.Unavailable: "WARN",
+		domain.Overloaded:  "WARN",
 		domain.Timeout:     "WARN",
 		domain.BadAnswer:   "ERROR",
 		domain.Internal:    "ERROR",
@@ -81,6 +82,22 @@ func TestLog_LevelFollowsWhoseFaultItIs(t *testing.T) {
 		assert.Equal(t, kind.Error(), logged[0]["code"])
 		assert.Equal(t, "the cause", logged[0]["error"])
 	}
+}
+
+// Somebody has to look after such a user, so it is one error in the log, and the log
+// names the id that the provider gave.
+func TestLog_AUserWhoWasLeftIncompleteIsOneError(t *testing.T) {
+	left := &domain.Error{
+		Kind: domain.Partial, Message: "A user without its role was left, please sync again: 0b9f3c1e.",
+		Err: errors.New("assign role: status 503: ; then the user 0b9f3c1e could not be deleted: delete user: status 503"),
+	}
+	a := newAPI(t, failing{newRealm(t), map[string]error{"CreateUser": left}})
+	a.send(http.MethodPost, "/sync/user", employee).failed(http.StatusBadGateway, "partial", left.Message)
+	logged := a.log.parse(t)
+	require.Len(t, logged, 1)
+	assert.Equal(t, "ERROR", logged[0]["level"])
+	assert.Equal(t, "partial", logged[0]["code"])
+	assert.Contains(t, logged[0]["error"], "0b9f3c1e")
 }
 
 // zuleika is a user of whom nothing may be in the log, and the realm lacks the group of

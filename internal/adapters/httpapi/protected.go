@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -25,15 +26,19 @@ type reply struct {
 type useCase func(w http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error)
 
 // protected serves a route for administrators: each request is an attempt, which is
-// admitted or not, handled, put on record, and answered.
+// admitted or not, handled, put on record, and answered. The first two end with the
+// request's time; what is on record and answered afterwards does not depend on it.
 func (a *api) protected(action domain.Action, handle useCase) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), a.RequestTimeout)
+		defer cancel()
+		r = r.WithContext(ctx)
 		attempt := a.begin(r, action)
 		answer, err := a.perform(w, r, attempt, handle)
 		if err != nil {
-			err = asError(err) // The audit log takes no bare kinds.
+			err = inTime(ctx, asError(err)) // The audit log takes no bare kinds.
 		}
-		err = a.Service.Finish(r.Context(), attempt, err)
+		err = a.Service.Finish(ctx, attempt, err)
 		switch {
 		case errors.Is(err, http.ErrAbortHandler):
 			panic(http.ErrAbortHandler) // On record now, and passed on as it came.
@@ -85,6 +90,18 @@ func (a *api) perform(w http.ResponseWriter, r *http.Request, attempt *app.Attem
 		}
 	}
 	return handle(w, r, attempt)
+}
+
+// inTime tells a provider that was too slow for the request from one that is away. Those
+// below cannot: to them the request's deadline and a caller who has gone are both the end
+// of a context.
+func inTime(ctx context.Context, failure *domain.Error) *domain.Error {
+	if failure.Kind != domain.Unavailable || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return failure
+	}
+	late := *failure
+	late.Kind = domain.Timeout
+	return &late
 }
 
 // crossSite reports whether a browser sent the request on behalf of another site: a

@@ -29,6 +29,7 @@ func contracted() map[error]outcome {
 		domain.Unavailable:         {503, "provider_unavailable"},
 		context.Canceled:           {503, "provider_unavailable"},
 		context.DeadlineExceeded:   {503, "provider_unavailable"},
+		domain.Overloaded:          {503, "overloaded"},
 		domain.Timeout:             {504, "provider_timeout"},
 		domain.BadAnswer:           {502, "bad_gateway"},
 		domain.Internal:            {500, "internal"},
@@ -51,7 +52,7 @@ var errForeign = errors.New("an error of a library")
 
 // everyMethod are the failures that every method of the port may have.
 var everyMethod = []error{
-	domain.Unavailable, domain.Timeout, domain.BadAnswer, domain.Internal, context.Canceled, context.DeadlineExceeded, errForeign,
+	domain.Unavailable, domain.Timeout, domain.Overloaded, domain.BadAnswer, domain.Internal, context.Canceled, context.DeadlineExceeded, errForeign,
 }
 
 // routesToFail are, for each method that a use case calls, the request that reaches it
@@ -65,7 +66,10 @@ var routesToFail = []struct {
 	{"CreateUser", http.MethodPost, "/sync/user", employee, []error{
 		domain.UnknownRole, domain.UsernameConflict, domain.EmailConflict, domain.InvalidField, domain.PasswordRefused, domain.Partial,
 	}},
-	{"FindUser", http.MethodPost, "/sync/user", `{"username":"anna","email":"anna@bank.example","role":"Cashier"}`, nil},
+	{"FindUser", http.MethodPost, "/sync/user", incomplete, nil},
+	{"Privileges", http.MethodPost, "/sync/user", incomplete, nil},
+	{"Groups", http.MethodPost, "/sync/user", incomplete, nil},
+	{"Assign", http.MethodPost, "/sync/user", incomplete, []error{domain.UnknownRole}},
 	{"FindUser", http.MethodPost, "/users/anna/reset-password", "", []error{domain.NotFound}},
 	{"Privileges", http.MethodPost, "/users/anna/reset-password", "", []error{domain.NotFound}},
 	{"Groups", http.MethodPost, "/users/anna/reset-password", "", []error{domain.NotFound}},
@@ -104,7 +108,9 @@ func TestProviderErrors_AreAnsweredAsTheContractSays(t *testing.T) {
 	for _, route := range routesToFail {
 		for _, err := range slices.Concat(everyMethod, route.kinds) {
 			t.Run(fmt.Sprintf("%s in %s %s: %v", route.method, route.verb, route.target, err), func(t *testing.T) {
-				a := newAPI(t, failing{newRealm(t), map[string]error{route.method: failureOf(err)}}, protectingGroups)
+				provider := newRealm(t)
+				addIncomplete(t, provider)
+				a := newAPI(t, failing{provider, map[string]error{route.method: failureOf(err)}}, protectingGroups, repairing)
 
 				answer := a.send(route.verb, route.target, route.body)
 
@@ -113,7 +119,7 @@ func TestProviderErrors_AreAnsweredAsTheContractSays(t *testing.T) {
 				assert.Equal(t, want[err], got)
 				assert.NotContains(t, answer.body, "keycloak.internal")
 				assert.LessOrEqual(t, utf8.RuneCountInString(object["message"].(string)), 90)
-				assert.Equal(t, want[err].status == http.StatusServiceUnavailable, answer.header.Get("Retry-After") != "")
+				assert.Equal(t, answer.status == http.StatusServiceUnavailable || answer.status == http.StatusGatewayTimeout, answer.header.Get("Retry-After") != "")
 				assert.Contains(t, a.log.String(), cause, "the cause is lost")
 			})
 		}

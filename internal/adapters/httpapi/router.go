@@ -27,6 +27,8 @@ var openAPIDocument []byte
 type Config struct {
 	Service *app.Service
 	Limits  Limits
+	// RequestTimeout bounds the work on a request about users, which is answered 504 then.
+	RequestTimeout time.Duration
 	// CrossOrigin recognises what browsers send on behalf of other sites.
 	CrossOrigin *http.CrossOriginProtection
 	// Health returns nil, or why the identity provider is not usable. It must not wait.

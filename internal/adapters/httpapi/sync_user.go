@@ -16,6 +16,22 @@ type syncedBody struct {
 	TemporaryPassword string                  `json:"temporary_password,omitempty"`
 	RequiredActions   []domain.RequiredAction `json:"required_actions,omitempty"`
 	Warnings          []string                `json:"warnings,omitempty"`
+	Drift             *assignmentBody         `json:"drift,omitempty"`
+	Repaired          *assignmentBody         `json:"repaired,omitempty"`
+}
+
+// assignmentBody is the JSON of what an existing user lacks, or was given.
+type assignmentBody struct {
+	Role  domain.RealmRole `json:"role,omitempty"`
+	Group domain.Group     `json:"group,omitempty"`
+}
+
+// assignmentBodyOf returns nil for nothing.
+func assignmentBodyOf(assignment domain.Assignment) *assignmentBody {
+	if assignment.IsEmpty() {
+		return nil
+	}
+	return &assignmentBody{Role: assignment.Role, Group: assignment.Group}
 }
 
 // syncUser handles "POST /sync/user".
@@ -34,9 +50,12 @@ func (a *api) syncUser(w http.ResponseWriter, r *http.Request, attempt *app.Atte
 	}
 	if !result.Created {
 		return reply{status: http.StatusOK, body: syncedBody{
-			Status:  "exists",
-			Message: "User " + in.Username.String() + " already exists in Keycloak",
-			ID:      result.ID,
+			Status:   "exists",
+			Message:  "User " + in.Username.String() + " already exists in Keycloak",
+			ID:       result.ID,
+			Warnings: result.Warnings,
+			Drift:    assignmentBodyOf(result.Drift),
+			Repaired: assignmentBodyOf(result.Repaired),
 		}}, nil
 	}
 	return reply{status: http.StatusCreated, body: syncedBody{

@@ -270,9 +270,9 @@ func TestAdministration_OfAClientWithCapitals(t *testing.T) {
 		s.change(func() { s.tokens["token-x"] = true })
 		answer(w, http.StatusOK, `{"access_token":"token-x","expires_in":300}`)
 	})
-	lookUp := s.watch("GET users", http.StatusServiceUnavailable)
+	lookUp := s.watch("GET users", http.StatusInternalServerError)
 	p := s.provider(t, func(config *keycloak.Config) { config.ClientID = "User-Sync" })
-	require.ErrorIs(t, p.Check(t.Context()), domain.Unavailable)
+	require.ErrorIs(t, p.Check(t.Context()), domain.BadAnswer)
 	assert.Equal(t, "service-account-user-sync", lookUp.query.Get("username"))
 	assert.Equal(t, "true", lookUp.query.Get("exact"))
 }

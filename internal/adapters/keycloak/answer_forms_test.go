@@ -151,7 +151,7 @@ func TestAnswerForms_WriteWithAReadsAnswer(t *testing.T) {
 		s := newStub(t)
 		id := s.plant(present())
 		s.answers(op.route, always, saying(http.StatusOK, "application/json", `{"id":"1"}`))
-		require.ErrorIs(t, op.run(t, s.provider(t), domain.UserID(id)), domain.BadAnswer, op.name)
+		require.ErrorIs(t, op.run(t, s.provider(t), domain.UserID(id)), op.unclear(domain.BadAnswer), op.name)
 		assert.Equal(t, 1, s.count(op.route), op.name)
 	}
 }
@@ -192,8 +192,8 @@ func TestAnswerForms_TooMuchIsNotReadToItsEnd(t *testing.T) {
 func TestAnswerForms_ViolationsAreNamedInOurWords(t *testing.T) {
 	_, writes := readsAndWrites()
 	for _, op := range writes {
-		if op.route == introspectRoute {
-			continue // It writes nothing, so there is nothing to refuse.
+		if op.route == introspectRoute || op.name == "CreateUser role" {
+			continue // There is nothing to refuse: the one writes nothing, the other no field.
 		}
 		s := newStub(t)
 		id := s.plant(present())

@@ -48,6 +48,9 @@ func ruleCases() []ruleCase {
 		{answerRule{"", notFound, "Realm not found", domain.Internal}, opFindUser, notFound, `{"error":"Realm not found."}`},
 		{answerRule{opGetRole, notFound, "Could not find role", roleGone}, opGetRole, notFound, `{"error":"Could not find role","error_description":"For more on this error consult the server log at the debug level."}`},
 		{answerRule{opGetGroup, notFound, "Group path does not exist", groupGone}, opGetGroup, notFound, `{"error":"Group path does not exist"}`},
+		{answerRule{opJoinGroup, conflict, "", givenMeanwhile}, opJoinGroup, conflict, `{"error":"conflict","error_description":"Duplicate resource error"}`},
+		{answerRule{opAssignRole, conflict, "", givenMeanwhile}, opAssignRole, conflict, `{"error":"conflict","error_description":"Duplicate resource error"}`},
+		{answerRule{opJoinGroup, notFound, "Group not found", groupGone}, opJoinGroup, notFound, `{"error":"Group not found"}`},
 		{answerRule{opAssignRole, notFound, "Role not found", roleGone}, opAssignRole, notFound, `{"error":"Role not found"}`},
 		{answerRule{"", notFound, "User not found", domain.NotFound}, opUpdateUser, notFound, `{"error":"User not found"}`},
 		{answerRule{"", notFound, "User not found", domain.NotFound}, opSendActionsMail, notFound, `{"error":"User not found"}`},
@@ -86,6 +89,7 @@ func ruleCases() []ruleCase {
 		{answerRule{"", 0, "", domain.BadAnswer}, opFindUser, notFound, `null`},
 		// The text of one call's rule means nothing in the answer to another call.
 		{answerRule{"", 0, "", domain.BadAnswer}, opUpdateUser, notFound, `{"error":"Role not found"}`},
+		{answerRule{"", 0, "", domain.BadAnswer}, opGetGroup, notFound, `{"error":"Group not found"}`},
 		{answerRule{"", 0, "", domain.BadAnswer}, opGetRoleParts, notFound, `{"error":"Could not find role with id"}`},
 		{answerRule{"", 0, "", domain.BadAnswer}, opGetRole, notFound, `{"error":"Group path does not exist"}`},
 	}

@@ -78,56 +78,75 @@ func TestCallers_WhoLeaveGetUnavailable(t *testing.T) {
 	}
 }
 
-// Close waits for what goes on without its caller: a login, and whatever is kept.
-func TestClose_WaitsForWhatIsUnderWay(t *testing.T) {
-	name := username(t, "present")
-	rights := func(ctx context.Context, p *keycloak.Provider) error {
-		_, err := p.RightsOf(ctx, domain.Assignment{Role: "teller", Group: "tellers"})
-		return err
-	}
-	privileges := func(ctx context.Context, p *keycloak.Provider) error {
-		_, err := p.Privileges(ctx, "4711", []domain.RealmRole{"teller"})
-		return err
-	}
-	for what, c := range map[string]struct {
-		route string
-		call  func(context.Context, *keycloak.Provider) error
-	}{
-		"login": {"POST token", func(ctx context.Context, p *keycloak.Provider) error {
-			_, err := p.FindUser(ctx, name)
-			return err
-		}},
-		"settings":           {"GET realm", func(ctx context.Context, p *keycloak.Provider) error { return p.Check(ctx) }},
-		"administration":     {ownRoute, func(ctx context.Context, p *keycloak.Provider) error { return p.Check(ctx) }},
-		"existence":          {"GET roles/{role}", privileges},
-		"role":               {"GET roles/{role}", rights},
-		"group":              {groupRoute, rights},
-		"a group's own part": {groupRealmRoute, rights},
-	} {
-		t.Run(what, func(t *testing.T) {
+// Close ends what is under way, also what goes on without its caller, and waits for it:
+// goleak sees whatever is left.
+func TestClose_EndsWhatIsUnderWay(t *testing.T) {
+	for name, leaves := range map[string]bool{"the caller waits": false, "the caller has left": true} {
+		t.Run(name, func(t *testing.T) {
 			s := newStub(t)
 			p := keycloak.New(keycloak.Config{URL: s.URL, Realm: stubRealm, ClientID: stubClient, ClientSecret: domain.NewSecret(stubSecret), CallTimeout: time.Minute})
 			ctx, leave := context.WithCancel(t.Context())
-			reached, goOn := make(chan struct{}), make(chan struct{})
-			s.answers(c.route, 1, func(w http.ResponseWriter, _ *http.Request) {
+			defer leave()
+			reached, ended := make(chan struct{}), make(chan struct{})
+			s.answers("POST token", 1, func(w http.ResponseWriter, r *http.Request) {
 				close(reached)
-				<-goOn
-				w.WriteHeader(http.StatusServiceUnavailable)
+				defer close(ended)
+				hang(w, r)
 			})
-			left := make(chan error, 1)
-			go func() { left <- c.call(ctx, p) }()
+			result := make(chan error, 1)
+			name := username(t, "present")
+			go func() { _, err := p.FindUser(ctx, name); result <- err }()
 			<-reached
-			leave()
-			require.ErrorIs(t, <-left, domain.Unavailable)
-			closed := make(chan struct{})
-			go func() { p.Close(); close(closed) }()
-			select {
-			case <-closed:
-				t.Error("Close returned while something was under way")
-			case <-time.After(50 * time.Millisecond):
+			if leaves {
+				leave()
+				require.ErrorIs(t, <-result, domain.Unavailable)
 			}
-			close(goOn)
-			<-closed
+			began := time.Now()
+			p.Close()
+			<-ended
+			assert.Less(t, time.Since(began), 10*time.Second)
+			if !leaves {
+				require.ErrorIs(t, <-result, domain.Unavailable)
+			}
 		})
 	}
+}
+
+// What finishes or removes a user ends as well: the program is about to end.
+func TestClose_EndsCompensations(t *testing.T) {
+	for name, hanging := range map[string]string{"the removal": deleteRoute, "the look-up": "GET users"} {
+		t.Run(name, func(t *testing.T) {
+			s, p, _ := warmed(t)
+			reached := make(chan struct{}, always)
+			s.spoil(hanging, func(w http.ResponseWriter, r *http.Request) {
+				reached <- struct{}{}
+				hang(w, r)
+			})
+			s.roleRefused()
+			if hanging == "GET users" {
+				s.answers("POST users", 1, lost(carriedOutAtOnce)(s))
+			}
+			result := make(chan error, 1)
+			user := newcomer(t, "anna")
+			go func() { _, err := p.CreateUser(t.Context(), user); result <- err }()
+			<-reached
+			began := time.Now()
+			p.Close()
+			require.ErrorIs(t, <-result, domain.Partial)
+			assert.Less(t, time.Since(began), 8*time.Second, "it would go on for ten")
+		})
+	}
+}
+
+// Nor does anything begin afterwards.
+func TestClose_IsForGood(t *testing.T) {
+	s := newStub(t)
+	p := s.provider(t)
+	require.NoError(t, p.Check(t.Context()))
+	p.Close()
+	_, err := p.FindUser(t.Context(), username(t, "present"))
+	require.ErrorIs(t, err, domain.Unavailable)
+	_, err = create(t, p, "anna")
+	require.ErrorIs(t, err, domain.Unavailable)
+	assert.Empty(t, s.usernames())
 }

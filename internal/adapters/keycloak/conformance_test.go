@@ -1,6 +1,7 @@
 package keycloak_test
 
 import (
+	"flag"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// Parallel tests here are those that wait most of the time.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -24,6 +30,7 @@ func TestConformance(t *testing.T) {
 		return porttest.Subject{
 			Provider: s.provider(t),
 			Role:     "teller", Group: "tellers", MissingRole: "no-such-role", MissingGroup: "no-such-group",
+			KeepsMarks:  true,
 			CarriedRole: "auditor", CompositeRole: "chief", CarryingGroup: "head/board", AdministratorRole: "operator",
 			RefusedUsername: "ab", RefusedName: "<b>",
 

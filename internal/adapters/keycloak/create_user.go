@@ -2,8 +2,9 @@ package keycloak
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"fmt"
+	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 
@@ -25,6 +26,9 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 	if err != nil {
 		return domain.CreatedUser{}, err
 	}
+	if err := p.removeLeftover(ctx, user); err != nil {
+		return domain.CreatedUser{}, err
+	}
 
 	created, err := p.createWithGroup(ctx, user)
 	if errors.Is(err, domain.PasswordRefused) {
@@ -33,8 +37,8 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 	if err != nil {
 		return domain.CreatedUser{}, err
 	}
-	if err := p.assignRole(ctx, created.ID, assigned); err != nil {
-		return domain.CreatedUser{}, p.undo(ctx, created.ID, err)
+	if err := p.assignRole(withExemption(ctx, fromAllBounds), created.ID, assigned); err != nil {
+		return domain.CreatedUser{}, p.undo(ctx, user, created.ID, err)
 	}
 	return created, nil
 }
@@ -75,34 +79,55 @@ func (p *Provider) createWithoutGroup(ctx context.Context, user domain.NewUser) 
 	return domain.CreatedUser{ID: id, MissingGroup: user.Assignment.Group}, err
 }
 
-// post creates the user without its role.
+// post creates the user without its role. When nobody can tell whether Keycloak has
+// done it, that is found out.
 func (p *Provider) post(ctx context.Context, user domain.NewUser, group domain.Group) (domain.UserID, error) {
-	if err := ctx.Err(); err != nil {
-		return "", domain.AsError(err)
-	}
-	representation := representationOf(user, group)
-	var id string
 	// Not cut off when the caller goes away: then nobody would know whether a user
-	// without a role is left behind. The call still has its own deadline.
-	err := p.call(context.WithoutCancel(ctx), opCreateUser, func(ctx context.Context, token string) error {
+	// without a role is left behind. Half of the time is kept for finding that out.
+	postCtx, cancel, err := halfTime(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer cancel()
+	mark := rand.Text()
+	representation := representationOf(user, group, mark)
+	var id string
+	err = p.call(postCtx, opCreateUser, func(ctx context.Context, token string) error {
 		var err error
 		id, err = p.client.CreateUser(ctx, token, p.realm, representation)
 		return err
 	})
+	if err == nil && id == "" {
+		// Created, by Keycloak's word, but without the Location that names the id.
+		err = &domain.Error{Kind: domain.BadAnswer, Err: errors.New("create user: an answer without an id")}
+	}
 	switch {
 	case errors.Is(err, conflictUnclear):
 		return "", p.clearUpConflict(ctx, user, err)
-	case err != nil:
-		return "", err
-	case id == "":
-		// Created, by Keycloak's word, but without the Location that names the id.
-		made, err := p.FindUser(context.WithoutCancel(ctx), user.Username)
-		if err != nil {
-			return "", &domain.Error{Kind: domain.BadAnswer, Err: fmt.Errorf("create user: an answer without an id: %s", err.Error())}
-		}
-		return made.ID, nil
+	case outcomeUnknown(err):
+		return p.findOut(ctx, user, mark, err)
 	}
-	return domain.UserID(id), nil
+	return domain.UserID(id), err
+}
+
+// halfTime returns a context for the first half of the time that ctx has left. It does
+// not end with the caller.
+func halfTime(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	const least = 200 * time.Millisecond
+	if err := ctx.Err(); err != nil {
+		return nil, nil, domain.AsError(err)
+	}
+	detached := context.WithoutCancel(ctx)
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return detached, func() {}, nil
+	}
+	half := time.Until(deadline) / 2
+	if half < least {
+		return nil, nil, &domain.Error{Kind: domain.Timeout, Err: errors.New("create user: not tried, there is no time left")}
+	}
+	detached, cancel := context.WithTimeoutCause(detached, half, timeUp{})
+	return detached, cancel, nil
 }
 
 // clearUpConflict finds out what a lost race was about.
@@ -130,9 +155,9 @@ func (p *Provider) clearUpConflict(ctx context.Context, user domain.NewUser, cau
 // another id, so a refused one is read anew and tried once more.
 func (p *Provider) assignRole(ctx context.Context, id domain.UserID, assigned *role) error {
 	assign := func() error {
-		return p.onUser(ctx, opAssignRole, id, func(ctx context.Context, token, userID string) error {
+		return unlessGiven(p.onUser(ctx, opAssignRole, id, func(ctx context.Context, token, userID string) error {
 			return p.client.AddRealmRoleToUser(ctx, token, p.realm, userID, []gocloak.Role{{ID: &assigned.id, Name: &assigned.name}})
-		})
+		}))
 	}
 	err := assign()
 	if !errors.Is(err, roleGone) {
@@ -149,41 +174,13 @@ func (p *Provider) assignRole(ctx context.Context, id domain.UserID, assigned *r
 	return err
 }
 
-// undo deletes the user that could not be finished and returns why it could not be. It
-// does so also when the caller has gone away.
-func (p *Provider) undo(ctx context.Context, id domain.UserID, cause error) error {
-	failed := domain.AsError(cause)
-	if failed.Kind == domain.NotFound {
-		// Somebody deleted the user between the two calls. To whoever wanted to create
-		// it, "not found" would say nothing.
-		failed = &domain.Error{Kind: domain.BadAnswer, Err: failed.Err}
-	}
-	err := p.delete(context.WithoutCancel(ctx), id)
-	if err != nil && !errors.Is(err, domain.NotFound) {
-		return &domain.Error{
-			Kind:    domain.Partial,
-			Message: fmt.Sprintf("A user without its role was left, please delete it: %s.", id),
-			// As text: wrapped, the causes would make this error one of their kinds too.
-			Err: fmt.Errorf("%s; then the user %s could not be deleted: %s", failed.Error(), id, err.Error()),
-		}
-	}
-	if failed.Kind == domain.UnknownRole {
-		return failed
-	}
-	return &domain.Error{
-		Kind:    failed.Kind,
-		Message: "The role could not be assigned, so no user was created. Please try again.",
-		Err:     failed,
-	}
-}
-
 func (p *Provider) delete(ctx context.Context, id domain.UserID) error {
 	return p.onUser(ctx, opDeleteUser, id, func(ctx context.Context, token, userID string) error {
 		return p.client.DeleteUser(ctx, token, p.realm, userID)
 	})
 }
 
-func representationOf(user domain.NewUser, group domain.Group) gocloak.User {
+func representationOf(user domain.NewUser, group domain.Group, mark string) gocloak.User {
 	actions := actionNames(user.RequiredActions)
 	representation := gocloak.User{
 		Username:        new(user.Username.String()),
@@ -191,6 +188,7 @@ func representationOf(user domain.NewUser, group domain.Group) gocloak.User {
 		EmailVerified:   &user.EmailVerified,
 		Enabled:         new(true),
 		RequiredActions: &actions,
+		Attributes:      &map[string][]string{managedBy: {managedByUs}, creation: {mark}},
 		Credentials: &[]gocloak.CredentialRepresentation{{
 			Type:      new("password"),
 			Value:     new(user.Password.Reveal()),

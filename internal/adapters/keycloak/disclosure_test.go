@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -56,7 +57,7 @@ func TestErrors_NameNobodyAndNoSecret(t *testing.T) {
 		name string
 		with http.HandlerFunc
 	}
-	logIn := operation{name: "log in", route: "POST token", run: check}
+	logIn := operation{name: "log in", route: "POST token", call: check}
 	cases := []fault{
 		{"closed", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 		{"cut off", cutOff},
@@ -78,20 +79,24 @@ func TestErrors_NameNobodyAndNoSecret(t *testing.T) {
 	}
 	t.Run("faults", func(t *testing.T) { // ends when all its parallel tests have ended
 		for _, c := range cases {
-			for _, op := range append(operations(), logIn) {
-				t.Run(c.name+" to "+op.name, func(t *testing.T) {
-					t.Parallel()
-					s := newStub(t)
-					id := s.plant(present())
-					p := s.provider(t, impatientIf(c.name == "hang"))
-					s.answers(op.route, always, c.with)
-					says := chain(op.run(t, p, domain.UserID(id)))
-					assert.NotEmpty(t, says)
-					for _, text := range private {
-						assert.NotContains(t, says, text)
-					}
-				})
-			}
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				var all sync.WaitGroup
+				for _, op := range append(operations(), logIn) {
+					all.Go(func() {
+						s := newStub(t)
+						id := s.plant(present())
+						p := s.provider(t, impatientIf(c.name == "hang"))
+						s.answers(op.route, always, c.with)
+						says := chain(op.run(t, p, domain.UserID(id)))
+						assert.NotEmpty(t, says, op.name)
+						for _, text := range private {
+							assert.NotContains(t, says, text, op.name)
+						}
+					})
+				}
+				all.Wait()
+			})
 		}
 	})
 	assert.Empty(t, stderr(), "something was written beside the log")

@@ -27,12 +27,14 @@ const (
 	opGetOwnRoles       operation = "get own roles"
 	opGetAdministration operation = "get administration rights"
 	opFindUser          operation = "find user"
+	opGetUserProfile    operation = "get user profile"
 	opCreateUser        operation = "create user"
 	opAssignRole        operation = "assign role"
 	opDeleteUser        operation = "delete user"
 	opGetUserRoles      operation = "get user roles"
 	opGetUserGroups     operation = "get user groups"
 	opUpdateUser        operation = "update user"
+	opJoinGroup         operation = "join group"
 	opEndSessions       operation = "end sessions"
 	opSendActionsMail   operation = "send actions mail"
 )
@@ -49,6 +51,8 @@ const (
 	creationFailed domain.Kind = "creation_failed"
 	// conflictUnclear: the creation lost a race, Keycloak does not say against what.
 	conflictUnclear domain.Kind = "conflict_unclear"
+	// givenMeanwhile: somebody gave the user the same at the same moment.
+	givenMeanwhile domain.Kind = "given_meanwhile"
 	// partsHidden: Keycloak does not show us what a role contains.
 	partsHidden domain.Kind = "parts_hidden"
 	// administrationHidden: Keycloak does not show us the rights in the administration
@@ -84,6 +88,9 @@ func answerRules() []answerRule {
 		{opGetRole, http.StatusNotFound, "Could not find role", roleGone},
 		{opGetGroup, http.StatusNotFound, "Group path does not exist", groupGone},
 		{"", http.StatusNotFound, "Could not find group by id", groupGone},
+		{opJoinGroup, http.StatusConflict, "", givenMeanwhile},
+		{opAssignRole, http.StatusConflict, "", givenMeanwhile},
+		{opJoinGroup, http.StatusNotFound, "Group not found", groupGone},
 		{opAssignRole, http.StatusNotFound, "Role not found", roleGone},
 		{"", http.StatusNotFound, "User not found", domain.NotFound},
 		// The losers of a race get texts that do not say what they lost on.
@@ -173,7 +180,7 @@ func (a errorAnswer) forLog() string {
 }
 
 // classify turns the outcome of one call into a domain error, or nil. Err is what
-// gocloak returned; ctx is the caller's context, whose end is not Keycloak's fault.
+// gocloak returned; ctx is the call's context.
 func classify(ctx context.Context, op operation, x *exchange, err error) error {
 	switch {
 	case err == nil && x.err == nil && x.status < http.StatusMultipleChoices:
@@ -183,7 +190,7 @@ func classify(ctx context.Context, op operation, x *exchange, err error) error {
 	case x.err != nil:
 		return &domain.Error{Kind: connectionKind(ctx, x.err), Err: fmt.Errorf("%s: %w", op, x.err)}
 	case x.status == 0 && ctx.Err() != nil:
-		return domain.AsError(ctx.Err())
+		return &domain.Error{Kind: connectionKind(ctx, ctx.Err()), Err: fmt.Errorf("%s: %w", op, context.Cause(ctx))}
 	case x.status == 0:
 		// gocloak gave up before it sent anything.
 		return &domain.Error{Kind: domain.Internal, Err: fmt.Errorf("%s: the request could not be made", op)}
@@ -206,13 +213,14 @@ func classify(ctx context.Context, op operation, x *exchange, err error) error {
 	return &domain.Error{Kind: domain.BadAnswer, Err: cause}
 }
 
-// connectionKind says what a failed connection means.
+// connectionKind says what a failed connection means. That the caller has left is not
+// Keycloak's fault; that the time for the call is over is.
 func connectionKind(ctx context.Context, err error) domain.Kind {
-	if ctx.Err() != nil {
+	if callerGone(ctx) {
 		return domain.Unavailable
 	}
 	var timeout net.Error
-	if errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &timeout) && timeout.Timeout()) {
+	if ctx.Err() != nil || errors.As(err, &timeout) && timeout.Timeout() {
 		return domain.Timeout
 	}
 	return domain.Unavailable

@@ -11,24 +11,33 @@ import (
 
 // FindUser looks the user up by its exact username.
 func (p *Provider) FindUser(ctx context.Context, username domain.Username) (domain.User, error) {
+	found, err := p.userNamed(ctx, username)
+	if err != nil {
+		return domain.User{}, err
+	}
+	return userOf(found), nil
+}
+
+// userNamed returns the user with this username, or NotFound.
+func (p *Provider) userNamed(ctx context.Context, username domain.Username) (*gocloak.User, error) {
 	if username == (domain.Username{}) {
 		// An empty name would find everybody.
-		return domain.User{}, &domain.Error{Kind: domain.NotFound}
+		return nil, &domain.Error{Kind: domain.NotFound}
 	}
 	users, err := p.getUsers(ctx, gocloak.GetUsersParams{
 		Username: new(username.String()),
 		Exact:    new(true), // Without it Keycloak also finds "annabel" for "ann".
 	})
 	if err != nil {
-		return domain.User{}, err
+		return nil, err
 	}
 	for _, user := range users {
 		// Compared again, because another person's account is the worst answer.
 		if username.Matches(gocloak.PString(user.Username)) {
-			return userOf(user), nil
+			return user, nil
 		}
 	}
-	return domain.User{}, &domain.Error{Kind: domain.NotFound}
+	return nil, &domain.Error{Kind: domain.NotFound}
 }
 
 func (p *Provider) getUsers(ctx context.Context, params gocloak.GetUsersParams) ([]*gocloak.User, error) {
@@ -65,5 +74,6 @@ func userOf(user *gocloak.User) domain.User {
 		Enabled:         gocloak.PBool(user.Enabled),
 		EmailVerified:   gocloak.PBool(user.EmailVerified),
 		RequiredActions: actions,
+		Managed:         attribute(user, managedBy) == managedByUs,
 	}
 }

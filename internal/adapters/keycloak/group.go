@@ -15,6 +15,7 @@ import (
 
 // group is what is known of a group that exists.
 type group struct {
+	id     string
 	rights domain.Rights
 }
 
@@ -23,7 +24,7 @@ func (p *Provider) loadGroup(ctx context.Context, path string) (*group, time.Dur
 	if err != nil {
 		return nil, 0, err
 	}
-	loaded := &group{}
+	loaded := &group{id: *found.ID}
 	err = p.withAdministration(ctx, func(client string) error {
 		var err error
 		loaded.rights, err = p.groupRights(ctx, path, found, client)

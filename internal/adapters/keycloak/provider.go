@@ -37,14 +37,19 @@ type Config struct {
 	Realm        string
 	ClientID     string
 	ClientSecret domain.Secret
-	// CallTimeout bounds each single call to Keycloak.
+	// CallTimeout bounds each single call to Keycloak, with its repetitions.
 	CallTimeout time.Duration
+	// MaxConcurrency is how many calls may be under way at once; as many more, and 16 at
+	// least, may wait for their turn. Zero means 64.
+	MaxConcurrency int
 	// Transport carries the calls; nil means a connection pool of its own.
 	Transport http.RoundTripper
 	// Now is the clock by which tokens and caches expire; nil means time.Now.
 	Now func() time.Time
 	// Log takes what the owner of the realm should know; nil means that nobody is told.
 	Log *slog.Logger
+
+	timing timing // the usual one unless a test sets another
 }
 
 // How long values read from Keycloak are kept. The realm's settings are read anew by
@@ -65,11 +70,17 @@ const (
 // implements ports.IdentityProvider and ports.TokenIntrospector.
 type Provider struct {
 	client      *gocloak.GoCloak
+	baseURL     string
 	realm       string // escaped for a path
 	clientID    string
 	secret      domain.Secret
 	callTimeout time.Duration
+	timing      timing
+	bounds      bounds
 	pool        *http.Transport // nil when the transport was given
+	open        context.Context // ends with Close, and every call with it
+	end         context.CancelFunc
+	leftovers   sync.Map // users that could not be finished or removed: lower-case username to domain.UserID
 
 	tokens         *cache[string] // one entry, under the key ""
 	roles          *cache[*role]
@@ -86,20 +97,30 @@ type Provider struct {
 // New makes a Provider. It calls nobody yet; Close it in the end.
 func New(config Config) *Provider {
 	p := &Provider{
+		baseURL:     config.URL,
 		realm:       url.PathEscape(config.Realm),
 		clientID:    config.ClientID,
 		secret:      config.ClientSecret,
 		callTimeout: config.CallTimeout,
+		timing:      config.timing,
 
 		administrationClient: administrationClientOf(config.Realm),
 		log:                  config.Log,
 	}
+	p.open, p.end = context.WithCancel(context.Background())
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
+	if config.MaxConcurrency == 0 {
+		config.MaxConcurrency = 64
+	}
+	if p.timing == (timing{}) {
+		p.timing = usualTiming()
+	}
+	p.bounds = newBounds(config.MaxConcurrency, p.timing)
 	transport := config.Transport
 	if transport == nil {
-		p.pool = newTransport(config.CallTimeout)
+		p.pool = newTransport(config.CallTimeout, config.MaxConcurrency)
 		transport = p.pool
 	}
 	now := config.Now
@@ -120,8 +141,9 @@ func New(config Config) *Provider {
 	return p
 }
 
-// Close waits for what is still under way and closes the connections.
+// Close ends what is still under way, waits for it, and closes the connections.
 func (p *Provider) Close() {
+	p.end()
 	// Those first that make others load.
 	p.settings.close()
 	p.existence.close()
@@ -134,12 +156,17 @@ func (p *Provider) Close() {
 	}
 }
 
+// atClose ends something when the provider is closed, unless it is stopped before.
+func (p *Provider) atClose(end context.CancelFunc) (stop func() bool) {
+	return context.AfterFunc(p.open, end)
+}
+
 // call makes one call to Keycloak with an access token. When Keycloak no longer accepts
 // the token it has done nothing, so the call is made once more with a new one.
 func (p *Provider) call(ctx context.Context, op operation, send func(ctx context.Context, token string) error) error {
 	token, err := p.tokens.get(ctx, "")
 	if err != nil {
-		return err
+		return effectless(err)
 	}
 	withToken := func(ctx context.Context) error { return send(ctx, token) }
 	err = p.exchange(ctx, op, withToken)
@@ -149,7 +176,7 @@ func (p *Provider) call(ctx context.Context, op operation, send func(ctx context
 	p.tokens.forget("", token)
 	token, err = p.tokens.get(ctx, "")
 	if err != nil {
-		return err
+		return effectless(err)
 	}
 	err = p.exchange(ctx, op, withToken)
 	if errors.Is(err, loginStale) {
@@ -167,19 +194,10 @@ func (p *Provider) onUser(ctx context.Context, op operation, id domain.UserID, s
 	return p.call(ctx, op, func(ctx context.Context, token string) error { return send(ctx, token, userID) })
 }
 
-// exchange runs one call under its own deadline and classifies the outcome.
-func (p *Provider) exchange(ctx context.Context, op operation, send func(ctx context.Context) error) error {
-	callCtx, cancel := context.WithTimeout(ctx, p.callTimeout)
-	defer cancel()
-	callCtx, x := withExchange(callCtx)
-	err := send(callCtx)
-	return classify(ctx, op, x, err)
-}
-
 // logIn fetches an access token for the service account.
 func (p *Provider) logIn(ctx context.Context, _ string) (token string, lifetime time.Duration, err error) {
 	var jwt *gocloak.JWT
-	err = p.exchange(answeredLikeARead(ctx), opLogin, func(ctx context.Context) error {
+	err = p.exchange(withExemption(answeredLikeARead(ctx), fromLimit), opLogin, func(ctx context.Context) error {
 		var err error
 		// RFC 6749, section 2.3.1: both are form-encoded before they are put into the
 		// Basic header, and Keycloak decodes them. gocloak leaves that to us.

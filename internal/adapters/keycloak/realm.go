@@ -19,8 +19,10 @@ type realmSettings struct {
 }
 
 // Check reads the realm: that shows that Keycloak answers, that it accepts our
-// credentials, and keeps the realm's settings fresh.
+// credentials, and keeps the realm's settings fresh. It is not held up when many other
+// calls are under way, and closes the circuit when Keycloak is well again.
 func (p *Provider) Check(ctx context.Context) error {
+	ctx = withExemption(ctx, fromLimit)
 	if _, err := p.settings.refresh(ctx, ""); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type sent struct {
 	body  map[string]any
 	list  []any
 	query url.Values
+	mark  string
 }
 
 // watch keeps the next request for a route and answers it with a status.
@@ -69,6 +70,8 @@ func TestRequests_CreationCarriesEverythingButTheRole(t *testing.T) {
 	user.FirstName, user.LastName, user.EmailVerified = "Anna", "Müller", true
 	_, err := s.provider(t).CreateUser(t.Context(), user)
 	require.ErrorIs(t, err, domain.BadAnswer)
+	assertMarked(t, creation)
+	delete(creation.body, "attributes")
 	assert.Equal(t, map[string]any{
 		"username": "anna", "email": "anna@bank.example", "emailVerified": true, "enabled": true, "firstName": "Anna", "lastName": "Müller",
 		"groups":          []any{"/tellers"},
@@ -82,9 +85,25 @@ func TestRequests_CreationCarriesEverythingButTheRole(t *testing.T) {
 	user.Assignment.Group = ""
 	_, err = s.provider(t).CreateUser(t.Context(), user)
 	require.ErrorIs(t, err, domain.BadAnswer)
-	for _, member := range []string{"firstName", "lastName", "groups", "attributes", "realmRoles"} {
+	for _, member := range []string{"firstName", "lastName", "groups", "realmRoles"} {
 		assert.NotContains(t, bare.body, member)
 	}
+	assertMarked(t, bare)
+	assert.NotEqual(t, creation.mark, bare.mark, "each creation has a mark of its own")
+}
+
+// assertMarked checks that the creation says who made it, and takes note of its mark.
+func assertMarked(t *testing.T, creation *sent) {
+	t.Helper()
+	attributes, ok := creation.body["attributes"].(map[string]any)
+	require.True(t, ok)
+	assert.Len(t, attributes, 2)
+	assert.Equal(t, []any{"user-sync-service"}, attributes["managed_by"])
+	marks, ok := attributes["managed_by_creation"].([]any)
+	require.True(t, ok)
+	require.Len(t, marks, 1)
+	creation.mark = marks[0].(string)
+	assert.GreaterOrEqual(t, len(creation.mark), 20)
 }
 
 // Keycloak wants both the id and the name of a role.
@@ -99,25 +118,25 @@ func TestRequests_AssignmentNamesTheRoleTwice(t *testing.T) {
 // Without "exact" a look-up is a search by parts with wildcards.
 func TestRequests_LookUpsAreExact(t *testing.T) {
 	s := newStub(t)
-	lookUp := s.watch("GET users", http.StatusServiceUnavailable)
+	lookUp := s.watch("GET users", http.StatusInternalServerError)
 	_, err := s.provider(t).FindUser(t.Context(), username(t, "an_n%a*&exact=false"))
-	require.ErrorIs(t, err, domain.Unavailable)
+	require.ErrorIs(t, err, domain.BadAnswer)
 	assert.Equal(t, url.Values{"username": {"an_n%a*&exact=false"}, "exact": {"true"}}, lookUp.query)
 
 	// The service account was looked up before.
 	p := s.provider(t)
 	require.NoError(t, p.Check(t.Context()))
 	s.answers("POST users", 1, saying(409, "application/json", `{"error":"unknown_error"}`))
-	byName := s.watch("GET users", http.StatusServiceUnavailable)
+	byName := s.watch("GET users", http.StatusInternalServerError)
 	_, err = create(t, p, "anna")
-	require.ErrorIs(t, err, domain.Unavailable)
+	require.ErrorIs(t, err, domain.BadAnswer)
 	assert.Equal(t, url.Values{"username": {"anna"}, "exact": {"true"}}, byName.query)
 
 	s.answers("POST users", 1, saying(409, "application/json", `{"error":"unknown_error"}`))
 	s.answers("GET users", 1, saying(200, "application/json", `[]`))
-	byAddress := s.watch("GET users", http.StatusServiceUnavailable)
+	byAddress := s.watch("GET users", http.StatusInternalServerError)
 	_, err = create(t, p, "anna")
-	require.ErrorIs(t, err, domain.Unavailable)
+	require.ErrorIs(t, err, domain.BadAnswer)
 	assert.Equal(t, url.Values{"email": {"anna@bank.example"}, "exact": {"true"}}, byAddress.query)
 }
 

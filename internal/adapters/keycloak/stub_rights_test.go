@@ -173,8 +173,8 @@ func (s *stub) carriedByClient(group string) map[string][]string {
 
 // groupOf is a group as the admin API shows it. Its id is a hexadecimal number for
 // Keycloak and something with no slash here.
-func groupOf(group string) map[string]any {
-	return map[string]any{"id": "group-" + strings.ReplaceAll(group, "/", "-in-"), "name": path.Base(group), "path": "/" + group}
+func (s *stub) groupOf(group string) map[string]any {
+	return map[string]any{"id": "group-" + strings.ReplaceAll(group, "/", "-in-") + s.remade, "name": path.Base(group), "path": "/" + group}
 }
 
 func (s *stub) userRoles(w http.ResponseWriter, r *http.Request) {
@@ -190,7 +190,7 @@ func (s *stub) userGroups(w http.ResponseWriter, r *http.Request) {
 	}
 	shown := []map[string]any{}
 	for _, group := range user.groups {
-		shown = append(shown, groupOf(group))
+		shown = append(shown, s.groupOf(group))
 	}
 	if r.URL.Query().Has("max") || r.URL.Query().Has("first") {
 		shown = shown[:min(len(shown), 1)]
@@ -258,7 +258,7 @@ func (s *stub) roleParts(w http.ResponseWriter, r *http.Request) {
 // groupPath returns the path of the group of the request, or answers that there is none.
 func (s *stub) groupPath(w http.ResponseWriter, r *http.Request) (string, bool) {
 	for group := range s.groups {
-		if groupOf(group)["id"] == r.PathValue("id") {
+		if s.groupOf(group)["id"] == r.PathValue("id") {
 			return group, true
 		}
 	}

@@ -34,6 +34,7 @@ const (
 // answers, and see what it was asked.
 type stub struct {
 	URL string
+	mux *http.ServeMux
 
 	mu        sync.Mutex
 	name      string               // of the realm
@@ -41,10 +42,13 @@ type stub struct {
 	account   *stubUser            // the service account's own; nil: none
 	roles     map[string]string    // realm roles, name to id
 	groups    map[string]bool      // by path
+	remade    string               // what the ids of groups end with
 	rights    stubRights
 	policy    string
 	hasPolicy int // the least length that policy asks for
 	byEmail   bool
+	profile   string // the user profile
+	forgets   bool   // the attributes of a creation
 	tokens    map[string]bool
 	lifetime  int             // of tokens, in seconds
 	active    map[string]bool // tokens of callers
@@ -67,13 +71,15 @@ type stubUser struct {
 	EmailVerified   bool     `json:"emailVerified"`
 	RequiredActions []string `json:"requiredActions"`
 
+	Attributes map[string][]string `json:"attributes,omitempty"`
+
 	password string
 	locked   bool
 	roles    []string // assigned directly; those of a client as "client:role"
 	groups   []string // paths
 }
 
-// override is another answer to the next requests for a route.
+// override is another answer to the next requests for a route, "" for any.
 type override struct {
 	route string
 	times int
@@ -91,6 +97,7 @@ func newStub(t *testing.T) *stub {
 		groups: map[string]bool{"tellers": true, "branches": true, "branches/north": true, "head": true, "head/board": true},
 		rights: newStubRights(),
 		policy: "length(8) and notUsername(undefined)", hasPolicy: 8, tokens: map[string]bool{}, lifetime: 300, active: map[string]bool{}, sessions: map[string]string{},
+		profile: `{"attributes":[{"name":"username"}],"unmanagedAttributePolicy":"ENABLED"}`,
 	}
 	mux := http.NewServeMux()
 	const admin = "/admin/realms/{realm}"
@@ -101,6 +108,8 @@ func newStub(t *testing.T) *stub {
 		"GET " + admin + "/roles/{role}":                     s.role,
 		"GET " + admin + "/group-by-path/{path...}":          s.group,
 		"GET " + admin + "/users":                            s.find,
+		"GET " + admin + "/users/profile":                    s.userProfile,
+		"PUT " + admin + "/users/{id}/groups/{group}":        s.join,
 		"POST " + admin + "/users":                           s.create,
 		"PUT " + admin + "/users/{id}":                       s.update,
 		"DELETE " + admin + "/users/{id}":                    s.remove,
@@ -118,7 +127,7 @@ func newStub(t *testing.T) *stub {
 		server.CloseClientConnections() // Some answers hang on purpose.
 		server.Close()
 	})
-	s.URL = server.URL
+	s.URL, s.mux = server.URL, mux
 	return s
 }
 
@@ -132,6 +141,12 @@ func shortRoute(route string) string {
 	).Replace(route)
 }
 
+// route names the route of a request, see shortRoute.
+func (s *stub) route(r *http.Request) string {
+	_, pattern := s.mux.Handler(r)
+	return shortRoute(pattern)
+}
+
 // guard notes the request, gives an override if there is one, and checks the token.
 func (s *stub) guard(route string, handler http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -142,7 +157,7 @@ func (s *stub) guard(route string, handler http.HandlerFunc) http.HandlerFunc {
 		s.requests = append(s.requests, route)
 		var with http.HandlerFunc
 		for _, o := range s.overrides {
-			if o.route == route && o.times > 0 {
+			if (o.route == route || o.route == "") && o.times > 0 {
 				o.times--
 				with = o.with
 				break
@@ -290,7 +305,7 @@ func (s *stub) group(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusNotFound, `{"error":"Group path does not exist"}`)
 		return
 	}
-	shown := groupOf(path)
+	shown := s.groupOf(path)
 	shown["clientRoles"] = s.carriedByClient(path)
 	answerJSON(w, shown)
 }
@@ -374,6 +389,9 @@ func (s *stub) create(w http.ResponseWriter, r *http.Request) {
 			user.RequiredActions = withAction(user.RequiredActions, "UPDATE_PASSWORD")
 		}
 	}
+	if s.forgets {
+		user.Attributes = nil
+	}
 	s.serial++
 	user.ID = fmt.Sprintf("user-%d", s.serial)
 	s.users[user.ID] = &user
@@ -441,9 +459,32 @@ func (s *stub) assign(w http.ResponseWriter, r *http.Request) {
 			answer(w, http.StatusNotFound, `{"error":"Role not found"}`)
 			return
 		}
-		user.roles = append(user.roles, role.Name)
+		if !slices.Contains(user.roles, role.Name) {
+			user.roles = append(user.roles, role.Name)
+		}
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *stub) join(w http.ResponseWriter, r *http.Request) {
+	user, ok := s.user(w, r)
+	if !ok {
+		return
+	}
+	for group := range s.groups {
+		if s.groupOf(group)["id"] == r.PathValue("group") {
+			if !slices.Contains(user.groups, group) {
+				user.groups = append(user.groups, group)
+			}
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+	}
+	answer(w, http.StatusNotFound, `{"error":"Group not found"}`)
+}
+
+func (s *stub) userProfile(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, s.profile)
 }
 
 func (s *stub) logout(w http.ResponseWriter, r *http.Request) {
@@ -485,6 +526,7 @@ func (s *stub) provider(t *testing.T, change ...func(*keycloak.Config)) *keycloa
 	config := keycloak.Config{
 		URL: s.URL, Realm: stubRealm, ClientID: stubClient, ClientSecret: domain.NewSecret(stubSecret), CallTimeout: 5 * time.Second,
 	}
+	keycloak.QuickTiming(&config)
 	for _, c := range change {
 		c(&config)
 	}
@@ -494,7 +536,7 @@ func (s *stub) provider(t *testing.T, change ...func(*keycloak.Config)) *keycloa
 }
 
 // impatient makes calls that hang end soon.
-func impatient(config *keycloak.Config) { config.CallTimeout = 300 * time.Millisecond }
+func impatient(config *keycloak.Config) { config.CallTimeout = 500 * time.Millisecond }
 
 // impatientFor is impatient where a Timeout is wanted; elsewhere a busy machine could
 // bring about one that is not.

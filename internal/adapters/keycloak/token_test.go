@@ -117,17 +117,18 @@ func TestToken_RefusedForEverIsOurFault(t *testing.T) {
 }
 
 func TestToken_FailedLoginIsSharedAndNotKept(t *testing.T) {
+	t.Parallel()
 	s := newStub(t)
 	s.plant(present())
 	p := s.provider(t)
 	waiting := make(chan struct{})
 	s.answers("POST token", 1, func(w http.ResponseWriter, _ *http.Request) {
 		<-waiting
-		w.WriteHeader(http.StatusServiceUnavailable)
+		w.WriteHeader(http.StatusInternalServerError)
 	})
 	time.AfterFunc(time.Second, func() { close(waiting) }) // All callers wait by then.
 	for _, err := range atOnce(t, p, 10) {
-		require.ErrorIs(t, err, domain.Unavailable)
+		require.ErrorIs(t, err, domain.BadAnswer)
 	}
 	assert.Equal(t, 1, s.count("POST token"))
 	_, err := p.FindUser(t.Context(), username(t, "present"))

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"path"
 	"strings"
@@ -22,12 +24,35 @@ const maxAnswer = 8 << 20
 // drops their bodies; this keeps them.
 type exchange struct {
 	status int
+	header http.Header
 	body   []byte
 	// err is what is wrong with the connection or with the answer's form; nil when an
 	// answer came that can be one of Keycloak's.
 	err error
 	// notAnAnswer says that err is about an answer, not about the connection.
 	notAnAnswer bool
+	connection  connection
+}
+
+// connection is how far the connection for a request has come.
+type connection int
+
+const (
+	connectionUnknown connection = iota
+	connectionWanted
+	connectionGot
+)
+
+// unsent reports whether there was no connection, so that Keycloak has not seen a byte.
+func (x *exchange) unsent() bool { return x.connection == connectionWanted }
+
+// trace is for net/http, which may ask for a second connection when it could not write
+// anything to the first.
+func (x *exchange) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { x.connection = connectionWanted },
+		GotConn: func(httptrace.GotConnInfo) { x.connection = connectionGot },
+	}
 }
 
 type exchangeKey struct{}
@@ -45,13 +70,13 @@ func (t exchangeTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	if !ok {
 		return nil, errors.New("a request outside of an exchange")
 	}
-	resp, err := t.next.RoundTrip(req)
+	resp, err := t.next.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), x.trace())))
 	if err != nil {
 		x.err = err
 		return nil, err
 	}
 	defer resp.Body.Close()
-	x.status = resp.StatusCode
+	x.status, x.header = resp.StatusCode, resp.Header
 	x.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		x.err = fmt.Errorf("read the answer: %w", err)
@@ -118,17 +143,20 @@ func answeredLikeARead(ctx context.Context) context.Context {
 
 // newTransport returns a connection pool of its own that keeps connections open, so
 // that calls under load do not each open a new one.
-func newTransport(callTimeout time.Duration) *http.Transport {
+func newTransport(callTimeout time.Duration, maxConcurrency int) *http.Transport {
+	idle := max(maxConcurrency, minIdleConnections)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConns = maxIdleConnections
-	transport.MaxIdleConnsPerHost = maxIdleConnections
+	// net/http goes on for a connection also when the request that wanted it has ended.
+	transport.DialContext = (&net.Dialer{Timeout: callTimeout}).DialContext
+	transport.MaxIdleConns = idle
+	transport.MaxIdleConnsPerHost = idle
 	transport.ResponseHeaderTimeout = callTimeout
 	return transport
 }
 
-// maxIdleConnections is how many connections to Keycloak stay open between calls: more
-// calls than this at once are rare, and then open further ones.
-const maxIdleConnections = 128
+// minIdleConnections is how many connections to Keycloak stay open between calls at
+// least: there are calls beside those that are limited.
+const minIdleConnections = 128
 
 func withExchange(ctx context.Context) (context.Context, *exchange) {
 	x := &exchange{}

@@ -36,6 +36,7 @@ func newSubject(t *testing.T) porttest.Subject {
 		CompositeRole:     "chief",
 		CarryingGroup:     "head/board",
 		AdministratorRole: "watcher",
+		KeepsMarks:        true,
 		RefusedUsername:   "q7",
 		RefusedName:       "<b>",
 		AddUser:           p.AddUser,

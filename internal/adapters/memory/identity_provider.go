@@ -77,12 +77,7 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 	if err := p.admit(created, user.Assignment.Role); err != nil {
 		return domain.CreatedUser{}, err
 	}
-	var missing domain.Group
-	assignment := user.Assignment
-	if assignment.Group != "" && !slices.Contains(p.groups, assignment.Group) {
-		missing, assignment.Group = assignment.Group, ""
-	}
-	created.join(assignment)
+	missing := p.assign(created, user.Assignment)
 	return domain.CreatedUser{ID: p.store(created), MissingGroup: missing}, nil
 }
 
@@ -117,9 +112,37 @@ func newAccount(user domain.NewUser) *account {
 			Enabled:         true,
 			EmailVerified:   user.EmailVerified,
 			RequiredActions: distinct(actions),
+			Managed:         true,
 		},
 		password: user.Password,
 	}
+}
+
+// Assign implements [ports.IdentityProvider].
+func (p *Provider) Assign(ctx context.Context, id domain.UserID, assignment domain.Assignment) (domain.Group, error) {
+	if err := ended(ctx); err != nil {
+		return "", err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	assigned, err := p.user(id)
+	if err != nil {
+		return "", err
+	}
+	if assignment.Role != "" && !slices.Contains(p.roles, assignment.Role) {
+		return "", &domain.Error{Kind: domain.UnknownRole}
+	}
+	return p.assign(assigned, assignment), nil
+}
+
+// assign gives the account the role, which exists, and the group, which it returns when
+// the realm lacks it.
+func (p *Provider) assign(a *account, assignment domain.Assignment) (missing domain.Group) {
+	if assignment.Group != "" && !slices.Contains(p.groups, assignment.Group) {
+		missing, assignment.Group = assignment.Group, ""
+	}
+	a.join(assignment)
+	return missing
 }
 
 // SetEnabled implements [ports.IdentityProvider].

@@ -199,6 +199,8 @@ func TestProvider_LetsManyCallersUseOneUser(t *testing.T) {
 			assert.NoError(t, err)
 			_, err = p.RightsOf(ctx, northTeller())
 			assert.NoError(t, err)
+			_, err = p.Assign(ctx, id, northTeller())
+			assert.NoError(t, err)
 			assert.NoError(t, p.SetEnabled(ctx, id, false))
 			assert.NoError(t, p.SetEnabled(ctx, id, true))
 			assert.NoError(t, p.SetRequiredActions(ctx, id, nil))

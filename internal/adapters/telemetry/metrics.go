@@ -22,6 +22,7 @@ type Metrics struct {
 	duration *prometheus.HistogramVec
 	refusals *prometheus.CounterVec
 	auditing prometheus.Counter
+	partials prometheus.Counter
 }
 
 // NewMetrics makes the metrics. Names, labels and buckets of the first two are fixed:
@@ -46,8 +47,12 @@ func NewMetrics() *Metrics {
 			Name: "usersync_audit_failures_total",
 			Help: "Audit events that could not be recorded, and writes refused because theirs could not have been.",
 		}),
+		partials: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "usersync_partial_users_total",
+			Help: "Users that were, or may have been, left incomplete.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.refusals, m.auditing,
+	m.registry.MustRegister(m.requests, m.duration, m.refusals, m.auditing, m.partials,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -65,6 +70,9 @@ func (m *Metrics) Refused(reason domain.Kind, enforced bool) {
 
 // AuditFailed counts a failure to keep the audit log.
 func (m *Metrics) AuditFailed() { m.auditing.Inc() }
+
+// LeftPartial counts a user that was, or may have been, left incomplete.
+func (m *Metrics) LeftPartial() { m.partials.Inc() }
 
 // Handler serves the metrics in Prometheus' text format.
 func (m *Metrics) Handler() http.Handler {

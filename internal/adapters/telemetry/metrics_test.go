@@ -63,6 +63,14 @@ func TestMetrics_CountFailuresOfTheAuditLog(t *testing.T) {
 	assert.Equal(t, []string{"usersync_audit_failures_total 2"}, of(scrape(t, metrics), "usersync_audit_failures_total"))
 }
 
+func TestMetrics_CountUsersWhoWereLeftIncomplete(t *testing.T) {
+	metrics := telemetry.NewMetrics()
+	assert.Equal(t, []string{"usersync_partial_users_total 0"}, of(scrape(t, metrics), "usersync_partial_users_total"))
+	metrics.LeftPartial()
+	metrics.LeftPartial()
+	assert.Equal(t, []string{"usersync_partial_users_total 2"}, of(scrape(t, metrics), "usersync_partial_users_total"))
+}
+
 func TestMetrics_KeepTheNamesLabelsAndBucketsOfTheContract(t *testing.T) {
 	metrics := telemetry.NewMetrics()
 	metrics.ObserveRequest(http.MethodPut, "/users/{username}/status", http.StatusOK, 60*time.Millisecond)

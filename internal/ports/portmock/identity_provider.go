@@ -42,6 +42,21 @@ func (m *MockIdentityProvider) EXPECT() *MockIdentityProviderMockRecorder {
 	return m.recorder
 }
 
+// Assign mocks base method.
+func (m *MockIdentityProvider) Assign(ctx context.Context, id domain.UserID, assignment domain.Assignment) (domain.Group, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Assign", ctx, id, assignment)
+	ret0, _ := ret[0].(domain.Group)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Assign indicates an expected call of Assign.
+func (mr *MockIdentityProviderMockRecorder) Assign(ctx, id, assignment any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Assign", reflect.TypeOf((*MockIdentityProvider)(nil).Assign), ctx, id, assignment)
+}
+
 // Check mocks base method.
 func (m *MockIdentityProvider) Check(ctx context.Context) error {
 	m.ctrl.T.Helper()

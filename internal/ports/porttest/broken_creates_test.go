@@ -97,6 +97,7 @@ func brokenCreates() []brokenProvider {
 				"EveryMethod/LeavesArgumentsToTheCaller",
 				"EveryMethod/KeepsPasswordsOutOfResults",
 				"EveryMethod/WorksForManyCallersAtOnce",
+				"FindUser/KnowsTheUsersItHasCreated",
 			},
 		},
 		{

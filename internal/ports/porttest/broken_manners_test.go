@@ -22,7 +22,7 @@ func allObeyContext() []string {
 
 func writesObeyContext() []string {
 	var clauses []string
-	for _, method := range []string{"CreateUser", "SetEnabled", "EndSessions", "SetRequiredActions", "SendPasswordReset"} {
+	for _, method := range []string{"CreateUser", "Assign", "SetEnabled", "EndSessions", "SetRequiredActions", "SendPasswordReset"} {
 		clauses = append(clauses, method+"/ObeysAnEndedContext")
 	}
 	return clauses
@@ -65,6 +65,10 @@ func aroundWrites(f *faulty, wrap func(ctx context.Context, method func(context.
 	f.createUser = func(ctx context.Context, user domain.NewUser) (created domain.CreatedUser, err error) {
 		err = wrap(ctx, func(ctx context.Context) error { created, err = p.CreateUser(ctx, user); return err })
 		return created, err
+	}
+	f.assign = func(ctx context.Context, id domain.UserID, assignment domain.Assignment) (missing domain.Group, err error) {
+		err = wrap(ctx, func(ctx context.Context) error { missing, err = p.Assign(ctx, id, assignment); return err })
+		return missing, err
 	}
 	f.setEnabled = func(ctx context.Context, id domain.UserID, enabled bool) error {
 		return wrap(ctx, func(ctx context.Context) error { return p.SetEnabled(ctx, id, enabled) })
@@ -172,6 +176,7 @@ func brokenManners() []brokenProvider {
 			breaks: []string{
 				"CreateUser/GivesAUsernameToOneOfMany",
 				"CreateUser/GivesAnEmailToOneOfMany",
+				"Assign/KeepsWhatIsGivenAtTheSameTime",
 				"EveryMethod/WorksForManyCallersAtOnce",
 			},
 		},
@@ -200,6 +205,16 @@ func brokenManners() []brokenProvider {
 			breaks: []string{"EveryMethod/KeepsPeopleOutOfErrors"},
 		},
 		{
+			name: "names users in errors of assignments",
+			fault: func(f *faulty) {
+				f.assign = func(ctx context.Context, id domain.UserID, assignment domain.Assignment) (domain.Group, error) {
+					missing, err := f.Provider.Assign(ctx, id, assignment)
+					return missing, f.naming(id, err)
+				}
+			},
+			breaks: []string{"EveryMethod/KeepsPeopleOutOfErrors"},
+		},
+		{
 			name: "leaks passwords in results",
 			fault: func(f *faulty) {
 				last := lastPassword[domain.RealmRole](f)
@@ -221,7 +236,7 @@ func brokenManners() []brokenProvider {
 				kept := keptLists[domain.RealmRole]{}
 				alterMemberships(f, func(m *domain.Memberships) { kept.use("", &m.Roles) })
 			},
-			breaks: []string{"EveryMethod/GivesResultsAway"},
+			breaks: []string{"EveryMethod/GivesResultsAway", "Assign/GivesTheRoleAndTheGroup"},
 		},
 		{
 			name: "keeps the caller's required actions",

@@ -212,14 +212,26 @@ func brokenReads() []brokenProvider {
 					}
 				})
 			},
-			breaks: []string{"Memberships/ContainsRolesAndGroups", "CreateUser/AssignsTheGroup"},
+			breaks: []string{
+				"Memberships/ContainsRolesAndGroups",
+				"CreateUser/AssignsTheGroup",
+				"Assign/LeavesTheRestAlone",
+			},
 		},
 		{
 			name: "lists the roles of the realm",
 			fault: func(f *faulty) {
 				alterMemberships(f, func(m *domain.Memberships) { m.Roles = []domain.RealmRole{"teller", otherRole} })
 			},
-			breaks: []string{"Memberships/HoldsNothingOfOthers"},
+			breaks: []string{
+				"Memberships/HoldsNothingOfOthers",
+				"Assign/GivesTheRoleAndTheGroup",
+				"Assign/GivesEitherAlone",
+				"Assign/LeavesTheRestAlone",
+				"Assign/NamesAMissingGroupAndGoesOnWithoutIt",
+				"Assign/KeepsWhatIsGivenAtTheSameTime",
+				"EveryMethod/WorksForManyCallersAtOnce",
+			},
 		},
 		{
 			name: "keeps a policy for ever",

@@ -28,6 +28,7 @@ func contextClauses() []Clause {
 		{"RightsOf", attemptRightsOf},
 		{"PasswordPolicy", attemptPasswordPolicy},
 		{"CreateUser", attemptCreateUser},
+		{"Assign", attemptAssign},
 		{"SetEnabled", attemptSetEnabled},
 		{"EndSessions", attemptEndSessions},
 		{"SetRequiredActions", attemptSetRequiredActions},
@@ -117,6 +118,19 @@ func attemptCreateUser(t T, s Subject) attempt {
 			return err
 		},
 		verify: func() { s.assertAbsent(t, name) },
+	}
+}
+
+func attemptAssign(t T, s Subject) attempt {
+	name := uniqueName()
+	id := s.addBare(t, plainUser(name), "")
+	before := s.state(t, name)
+	return attempt{
+		call: func(ctx context.Context) error {
+			_, err := s.Provider.Assign(ctx, id, domain.Assignment{Role: s.Role, Group: s.Group})
+			return err
+		},
+		verify: func() { assert.Equal(t, before, s.state(t, name), "nothing was given") },
 	}
 }
 

@@ -115,12 +115,14 @@ func (s Subject) createFailures(t T) []failure {
 // otherFailures makes the methods fail that know a person.
 func (s Subject) otherFailures(t T) []failure {
 	t.Helper()
-	missing := uniqueName()
+	missing, assigned := uniqueName(), uniqueName()
 	_, notFound := s.Provider.FindUser(t.Context(), parseUsername(t, missing))
 
 	withoutEmail, disabled, misfit := userWithoutEmail(), plainUser(uniqueName()), plainUser(uniqueName())
 	disabled.Enabled = false
+	_, unknownRole := s.Provider.Assign(t.Context(), s.add(t, plainUser(assigned)), domain.Assignment{Role: s.MissingRole, Group: s.Group})
 	failures := []failure{
+		{name: "an unknown role to assign", err: unknownRole, people: []string{assigned}},
 		{name: "a missing user", err: notFound, people: []string{missing}},
 		{name: "a mail to nowhere", err: s.sendPasswordReset(t, s.add(t, withoutEmail)), people: []string{withoutEmail.Username}},
 		{name: "a mail to a disabled user", err: s.sendPasswordReset(t, s.add(t, disabled)), people: []string{disabled.Username}},
@@ -137,7 +139,7 @@ func (s Subject) otherFailures(t T) []failure {
 	return append(failures, failure{name: "a failed mail", err: s.sendPasswordReset(t, id), people: []string{receiver.Username}})
 }
 
-// lateFailures are those of reading about a user when the context has ended.
+// lateFailures are those of working on a user when the context has ended.
 func (s Subject) lateFailures(t T) []failure {
 	t.Helper()
 	user := plainUser(uniqueName())
@@ -146,10 +148,12 @@ func (s Subject) lateFailures(t T) []failure {
 	cancel()
 	_, groups := s.Provider.Groups(ended, id)
 	_, privileges := s.Provider.Privileges(ended, id, []domain.RealmRole{s.Role})
+	_, assigned := s.Provider.Assign(ended, id, domain.Assignment{Role: s.CarriedRole})
 	people := []string{user.Username, user.Email}
 	return []failure{
 		{name: "groups that are read too late", err: groups, people: people},
 		{name: "privileges that are read too late", err: privileges, people: people},
+		{name: "an assignment that comes too late", err: assigned, people: people},
 	}
 }
 

@@ -53,6 +53,9 @@ func (s Subject) useEveryMethod(t T, user domain.NewUser) {
 	assert.NoError(t, err)
 	created, err := s.Provider.CreateUser(ctx, user)
 	assert.NoError(t, err)
+	missing, err := s.Provider.Assign(ctx, created.ID, domain.Assignment{Role: s.CarriedRole})
+	assert.NoError(t, err)
+	assert.Empty(t, missing)
 	assert.NoError(t, s.Provider.SendPasswordReset(ctx, created.ID, linkLifespan))
 	assert.NoError(t, s.Provider.SetRequiredActions(ctx, created.ID, []domain.RequiredAction{secondFactor}))
 	assert.NoError(t, s.Provider.SetEnabled(ctx, created.ID, false))
@@ -65,7 +68,7 @@ func (s Subject) useEveryMethod(t T, user domain.NewUser) {
 	assert.Equal(t, []domain.RequiredAction{secondFactor}, got.RequiredActions)
 	memberships, err := s.Provider.Memberships(ctx, created.ID)
 	assert.NoError(t, err)
-	assert.Contains(t, memberships.Roles, s.Role)
+	assert.Subset(t, memberships.Roles, []domain.RealmRole{s.Role, s.CarriedRole})
 	s.readRights(t, created.ID, user.Assignment)
 }
 

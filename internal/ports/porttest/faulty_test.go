@@ -19,6 +19,7 @@ type faulty struct {
 	rightsOf           func(context.Context, domain.Assignment) (domain.Rights, error)
 	passwordPolicy     func(context.Context) (domain.PasswordPolicy, error)
 	createUser         func(context.Context, domain.NewUser) (domain.CreatedUser, error)
+	assign             func(context.Context, domain.UserID, domain.Assignment) (domain.Group, error)
 	setEnabled         func(context.Context, domain.UserID, bool) error
 	endSessions        func(context.Context, domain.UserID) error
 	setRequiredActions func(context.Context, domain.UserID, []domain.RequiredAction) error
@@ -75,6 +76,13 @@ func (f *faulty) CreateUser(ctx context.Context, user domain.NewUser) (domain.Cr
 	return f.Provider.CreateUser(ctx, user)
 }
 
+func (f *faulty) Assign(ctx context.Context, id domain.UserID, assignment domain.Assignment) (domain.Group, error) {
+	if f.assign != nil {
+		return f.assign(ctx, id, assignment)
+	}
+	return f.Provider.Assign(ctx, id, assignment)
+}
+
 func (f *faulty) SetEnabled(ctx context.Context, id domain.UserID, enabled bool) error {
 	if f.setEnabled != nil {
 		return f.setEnabled(ctx, id, enabled)
@@ -118,4 +126,10 @@ func (f *faulty) userWithID(id domain.UserID) domain.User {
 		}
 	}
 	return domain.User{}
+}
+
+// groupsOf returns the present groups of a user.
+func (f *faulty) groupsOf(id domain.UserID) []domain.Group {
+	groups, _ := f.Provider.Groups(context.Background(), id)
+	return groups
 }

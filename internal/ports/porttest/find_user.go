@@ -47,6 +47,16 @@ func findUserClauses() []Clause {
 			Why:   "A name that is read as a path or as a query asks the provider for something else.",
 			Check: findUserTakesNamesLiterally,
 		},
+		{
+			Name:  "FindUser/KnowsTheUsersItHasCreated",
+			Why:   "Only users of its own are repaired; one who is not known any more stays without a role.",
+			Check: findUserKnowsTheUsersItHasCreated,
+		},
+		{
+			Name:  "FindUser/TakesNobodyElsesUserForItsOwn",
+			Why:   "The service would change an account that somebody else looks after.",
+			Check: findUserTakesNobodyElsesUserForItsOwn,
+		},
 	}
 }
 
@@ -128,4 +138,35 @@ func findUserTakesNamesLiterally(t T, s Subject) {
 		require.NoError(t, err, "username %q", odd)
 		assert.Equal(t, created.ID, s.find(t, odd).ID, "username %q", odd)
 	}
+}
+
+func findUserKnowsTheUsersItHasCreated(t T, s Subject) {
+	if !s.KeepsMarks {
+		t.Skipf("the subject has no KeepsMarks")
+	}
+	name := uniqueName()
+	created := s.create(t, s.newUser(t, name))
+	assert.True(t, s.find(t, name).Managed, "a user who was just created")
+
+	// Whatever is written to the user later, by whom it was created stays.
+	s.assign(t, created.ID, domain.Assignment{Role: s.CarriedRole, Group: s.CarryingGroup})
+	assert.True(t, s.find(t, name).Managed, "after Assign")
+	s.setEnabled(t, created.ID, false)
+	s.setEnabled(t, created.ID, true)
+	assert.True(t, s.find(t, name).Managed, "after SetEnabled")
+	s.setRequiredActions(t, created.ID, secondFactor)
+	assert.True(t, s.find(t, name).Managed, "after SetRequiredActions")
+	require.NoError(t, s.Provider.EndSessions(t.Context(), created.ID))
+	assert.True(t, s.find(t, name).Managed, "after EndSessions")
+}
+
+func findUserTakesNobodyElsesUserForItsOwn(t T, s Subject) {
+	name := uniqueName()
+	id := s.add(t, busyUser(name))
+	assert.False(t, s.find(t, name).Managed, "a user whom somebody else has added")
+
+	s.assign(t, id, domain.Assignment{Role: s.CarriedRole, Group: s.CarryingGroup})
+	s.setEnabled(t, id, false)
+	s.setRequiredActions(t, id, domain.UpdatePassword)
+	assert.False(t, s.find(t, name).Managed, "a write does not make the user its own")
 }

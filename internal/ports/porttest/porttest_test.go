@@ -35,6 +35,8 @@ func brokenProviders() []brokenProvider {
 		brokenRights(),
 		brokenCreates(),
 		brokenRefusals(),
+		brokenAssigns(),
+		brokenMarks(),
 		brokenWrites(),
 		brokenMails(),
 		brokenManners(),
@@ -102,7 +104,7 @@ func TestRun_SkipsWhatNeedsAMissingHook(t *testing.T) {
 	for _, clause := range porttest.Clauses() {
 		subject := newSubject(t, nil)
 		subject.RefusedUsername, subject.RefusedName = "", ""
-		subject.AdministratorRole = ""
+		subject.AdministratorRole, subject.KeepsMarks = "", false
 		subject.SignIn, subject.Lock, subject.RequireLength = nil, nil, nil
 		outcome := check(t, clause, subject)
 		assert.False(t, outcome.failed(), "%s: %s", clause.Name, outcome)
@@ -111,6 +113,7 @@ func TestRun_SkipsWhatNeedsAMissingHook(t *testing.T) {
 		}
 	}
 	assert.ElementsMatch(t, []string{
+		"FindUser/KnowsTheUsersItHasCreated",
 		"Privileges/NamesRightsToAdminister",
 		"RightsOf/NamesRightsToAdminister",
 		"PasswordPolicy/IsCurrentAfterARefusedPassword",
@@ -154,6 +157,7 @@ func newSubject(t *testing.T, fault func(*faulty)) porttest.Subject {
 		CompositeRole:     "chief",
 		CarryingGroup:     "head/board",
 		AdministratorRole: "watcher",
+		KeepsMarks:        true,
 		RefusedUsername:   "q7",
 		RefusedName:       "<b>",
 		AddUser:           p.AddUser,

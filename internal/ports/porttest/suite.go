@@ -11,7 +11,7 @@
 // be empty, but should be thrown away some day.
 //
 // Not checked, because it takes a fault inside the provider or a look into a mail: the
-// kinds Timeout, BadAnswer, Internal and Partial, rights that the provider does not show
+// kinds Timeout, Overloaded, BadAnswer, Internal and Partial, rights that the provider does not show
 // (Unseen), and how long a link in a reset mail works. The tests of an adapter have to.
 package porttest
 
@@ -83,14 +83,18 @@ type Subject struct {
 	// itself. Optional: empty where the provider does not show such rights.
 	AdministratorRole domain.RealmRole
 
+	// KeepsMarks tells that the realm keeps by what its users were created, as an attribute
+	// for instance. Optional: false where it cannot.
+	KeepsMarks bool
+
 	// RefusedUsername is at most two characters long and RefusedName a first name;
 	// the realm's rules refuse both. Optional: empty where the realm has no such rule.
 	RefusedUsername string
 	RefusedName     string
 
 	// AddUser puts a user into the realm without the provider: in any state, also with
-	// RefusedName as first name, with a password that is not temporary ("" for none).
-	// The ID of user does not count.
+	// RefusedName as first name, with a password that is not temporary ("" for none), and
+	// without a mark of the provider. The ID of user does not count.
 	AddUser func(user domain.User, password string, in ...domain.Assignment) (domain.UserID, error)
 	// DeleteUser removes a user from the realm.
 	DeleteUser func(domain.UserID) error
@@ -123,6 +127,7 @@ func Clauses() []Clause {
 		createRefusedClauses(),
 		createConflictClauses(),
 		createRaceClauses(),
+		assignClauses(),
 		setEnabledClauses(),
 		endSessionsClauses(),
 		setRequiredActionsClauses(),

@@ -1,0 +1,329 @@
+package keycloak_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/adapters/keycloak"
+	"user-sync-service/internal/domain"
+)
+
+const (
+	markless = `{"attributes":[{"name":"username","permissions":{"view":["admin","user"],"edit":["admin","user"]}}]}`
+	notKnown = "It is not known whether the user was created. Please sync the user again."
+)
+
+// anna is the user that these tests create, as somebody else would have made her.
+func anna(marks map[string][]string) stubUser {
+	return stubUser{Username: "anna", Email: "anna@bank.example", Enabled: true, Attributes: marks}
+}
+
+// lost is a creation whose answer was lost after something has happened at Keycloak.
+func lost(happens func(s *stub, r *http.Request)) func(*stub) http.HandlerFunc {
+	return func(s *stub) http.HandlerFunc {
+		return func(_ http.ResponseWriter, r *http.Request) {
+			happens(s, r)
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// carriedOutAtOnce is the creation carried out by the time that its answer is lost.
+func carriedOutAtOnce(s *stub, r *http.Request) { s.asUsual(s.create)(unanswered{}, r) }
+
+func nothing(*stub, *http.Request) {}
+
+// plants is somebody else who makes the user at the very moment.
+func plants(user stubUser) func(*stub, *http.Request) {
+	return func(s *stub, _ *http.Request) { s.plant(user) }
+}
+
+// gone is a realm that does not keep marks.
+func gone(s *stub) { s.forgets, s.profile = true, markless }
+
+func TestUnknownOutcome_IsDecidedByTheMark(t *testing.T) {
+	for name, c := range map[string]struct {
+		realm func(*stub)
+		with  func(*stub) http.HandlerFunc
+		kind  domain.Kind // empty: the user is created
+		says  string      // what the message contains
+		users int         // how many there are in the end
+	}{
+		"created":                     {nil, lost(carriedOutAtOnce), "", "", 1},
+		"created late":                {nil, lost(carriedOutLate), "", "", 1},
+		"created, half an answer":     {nil, createdAndCutOff, "", "", 1},
+		"created, 502":                {nil, createdAnd(http.StatusBadGateway), "", "", 1},
+		"created, 504":                {nil, createdAnd(http.StatusGatewayTimeout), "", "", 1},
+		"created, a page":             {nil, createdAnd(http.StatusOK), "", "", 1},
+		"another creation's":          {nil, lost(plants(anna(map[string][]string{"managed_by": {"user-sync-service"}, "managed_by_creation": {"ANOTHER"}}))), domain.UsernameConflict, "", 1},
+		"another creation's address":  {nil, lost(plants(anna(map[string][]string{"managed_by_creation": {"ANOTHER"}}))), domain.UsernameConflict, "", 1},
+		"a mark of two":               {nil, lost(plants(anna(map[string][]string{"managed_by_creation": {"ANOTHER", "ONE"}}))), domain.UsernameConflict, "", 1},
+		"made by hand":                {nil, lost(plants(anna(nil))), domain.UsernameConflict, "", 1},
+		"made by hand, another realm": {gone, lost(plants(anna(nil))), domain.Partial, "please check: ", 1},
+		"another person":              {gone, lost(plants(stubUser{Username: "anna", Email: "anna@else.example"})), domain.UsernameConflict, "", 1},
+		"a person without an address": {gone, lost(plants(stubUser{Username: "anna"})), domain.UsernameConflict, "", 1},
+		"no marks kept":               {gone, lost(carriedOutAtOnce), domain.Partial, "please check: ", 1},
+		"nobody":                      {nil, lost(nothing), domain.Partial, notKnown, 0},
+		"nobody, no marks kept":       {gone, lost(nothing), domain.Partial, notKnown, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, p, _ := warmed(t, keycloak.WithLookFor(waitFor(name == "created late")))
+			s.change(func() {
+				s.users = map[string]*stubUser{}
+				if c.realm != nil {
+					c.realm(s)
+				}
+			})
+			s.answers("POST users", always, c.with(s))
+			created, err := create(t, p, "anna")
+			assert.Equal(t, 1, s.count("POST users"))
+			assert.Zero(t, s.count("DELETE users/{id}"), "nobody is deleted")
+			require.Len(t, s.usernames(), c.users)
+			if c.kind == "" {
+				require.NoError(t, err)
+				assert.EqualValues(t, s.onlyID(t), created.ID)
+				assert.Equal(t, []string{"teller"}, s.users[string(created.ID)].roles)
+				return
+			}
+			assertOnlyKind(t, c.kind, err)
+			message := domain.AsError(err).Message
+			assert.Contains(t, message, c.says)
+			assert.NotContains(t, err.Error(), "anna")
+			for id, user := range s.users {
+				assert.Empty(t, user.roles, "nobody's user is changed")
+				if c.kind == domain.Partial {
+					assert.Contains(t, message, id)
+					assert.Contains(t, err.Error(), id, "the log names the user too")
+				}
+				// The web app's toast takes 90 characters, and a real id is a UUID.
+				message = strings.ReplaceAll(message, id, "00000000-0000-0000-0000-000000000000")
+			}
+			assert.LessOrEqual(t, len(message), 90)
+		})
+	}
+}
+
+// waitFor is how long a user is looked for.
+func waitFor(late bool) time.Duration {
+	if late {
+		return 5 * time.Second
+	}
+	return 100 * time.Millisecond
+}
+
+// carriedOutLate is a Keycloak that goes on with the creation though nobody waits.
+func carriedOutLate(s *stub, r *http.Request) {
+	later := r.WithContext(context.WithoutCancel(r.Context()))
+	time.AfterFunc(300*time.Millisecond, func() { s.asUsual(s.create)(unanswered{}, later) })
+}
+
+// createdAnd is a gateway that gives an answer of its own.
+func createdAnd(status int) func(*stub) http.HandlerFunc {
+	return func(s *stub) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			carriedOutAtOnce(s, r)
+			saying(status, "text/html", "<h1>Gateway</h1>")(w, r)
+		}
+	}
+}
+
+func createdAndCutOff(s *stub) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		carriedOutAtOnce(s, r)
+		w.Header().Set("Content-Length", "1000")
+		w.WriteHeader(http.StatusCreated)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// An answer that refuses the creation leaves no question open.
+func TestUnknownOutcome_IsNoneAfterARefusal(t *testing.T) {
+	for status, kind := range map[int]domain.Kind{
+		http.StatusServiceUnavailable: domain.Unavailable, http.StatusTooManyRequests: domain.Unavailable, http.StatusForbidden: domain.Internal,
+		http.StatusNotFound: domain.BadAnswer, http.StatusFound: domain.BadAnswer, http.StatusInternalServerError: domain.BadAnswer,
+	} {
+		s, p, _ := warmed(t)
+		s.answers("POST users", always, saying(status, "text/html", ""))
+		_, err := create(t, p, "anna")
+		assertOnlyKind(t, kind, err)
+		assert.Equal(t, 1, s.count("POST users"), status)
+		assert.Zero(t, s.count("GET users"), status)
+	}
+}
+
+// Keycloak may not be well yet when the user is looked for.
+func TestUnknownOutcome_IsLookedForUntilKeycloakAnswers(t *testing.T) {
+	for name, with := range map[string]http.HandlerFunc{
+		"503": saying(503, "", ""), "reset": reset, "500": saying(500, "application/json", `{"error":"unknown_error"}`), "a page": saying(200, "text/html", ""),
+		"no patience": askingToWait(503, "60"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, p, _ := warmed(t, unpooled)
+			s.answers("POST users", 1, lost(carriedOutAtOnce)(s))
+			s.answers("GET users", 7, with)
+			_, err := create(t, p, "anna")
+			require.NoError(t, err)
+			assert.ElementsMatch(t, []string{"present", "anna"}, s.usernames())
+		})
+	}
+}
+
+func TestUnknownOutcome_ThatCannotBeFoundOutIsPartial(t *testing.T) {
+	for name, c := range map[string]struct {
+		route string
+		with  http.HandlerFunc
+		says  string
+	}{
+		"look-up away":     {"GET users", saying(503, "", ""), notKnown},
+		"look-up hangs":    {"GET users", hang, notKnown},
+		"look-up refused":  {"GET users", saying(403, "application/json", hiddenAnswer), notKnown},
+		"profile away":     {profileRoute, saying(503, "", ""), "please check: "},
+		"profile refused":  {profileRoute, saying(403, "application/json", hiddenAnswer), "please check: "},
+		"profile nonsense": {profileRoute, saying(200, "application/json", `[]`), "please check: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, p, _ := warmed(t, keycloak.WithUndoFor(300*time.Millisecond))
+			s.change(func() { s.forgets = true })
+			s.answers("POST users", 1, lost(carriedOutAtOnce)(s))
+			s.answers(c.route, always, c.with)
+			_, err := create(t, p, "anna")
+			assertOnlyKind(t, domain.Partial, err)
+			assert.Contains(t, domain.AsError(err).Message, c.says)
+			assert.ElementsMatch(t, []string{"present", "anna"}, s.usernames())
+		})
+	}
+}
+
+const profileRoute = "GET users/profile"
+
+// The profile is Keycloak's own, and says in many ways whether a mark is kept. A mark
+// that is kept but missing is another's; else nobody can tell.
+func TestUnknownOutcome_ReadsTheUserProfile(t *testing.T) {
+	mark := func(permissions string) string {
+		return `{"attributes":[{"name":"username"},{"name":"managed_by_creation"` + permissions + `}]}`
+	}
+	for profile, keeps := range map[string]bool{
+		`{"attributes":[],"unmanagedAttributePolicy":"ENABLED"}`:    true,
+		`{"attributes":[],"unmanagedAttributePolicy":"ADMIN_EDIT"}`: true,
+		`{"attributes":[],"unmanagedAttributePolicy":"ADMIN_VIEW"}`: false, // 26.7 drops them
+		`{"attributes":[],"unmanagedAttributePolicy":"DISABLED"}`:   false,
+		`{"attributes":[],"unmanagedAttributePolicy":"enabled"}`:    false,
+		`{"attributes":[]}`: false,
+		`{}`:                false,
+		`{"attributes":null,"unmanagedAttributePolicy":null}`:      false,
+		mark(`,"permissions":{"view":["admin"],"edit":["admin"]}`): true,
+		mark(`,"permissions":{"view":[],"edit":["user","admin"]}`): true,
+		mark(`,"permissions":{"view":["admin"],"edit":[]}`):        false,
+		mark(`,"permissions":{"view":["user"],"edit":["user"]}`):   false,
+		mark(``): false,
+		`{"attributes":[{"name":"managed_by","permissions":{"view":["admin"],"edit":["admin"]}}]}`: false,
+		// What is declared does not depend on what holds for the rest.
+		`{"attributes":[{"name":"managed_by_creation","permissions":{"view":["admin"],"edit":["user"]}}],"unmanagedAttributePolicy":"ENABLED"}`:                                   false,
+		`{"attributes":[{"name":"managed_by_creation","permissions":{"edit":["admin"]},"annotations":{},"multivalued":false}],"groups":[],"unmanagedAttributePolicy":"DISABLED"}`: true,
+	} {
+		require.True(t, json.Valid([]byte(profile)), profile)
+		s, p, _ := warmed(t)
+		s.change(func() { s.profile = profile })
+		s.answers("POST users", 1, lost(plants(anna(nil)))(s))
+		_, err := create(t, p, "anna")
+		want := domain.Partial
+		if keeps {
+			want = domain.UsernameConflict
+		}
+		assert.ErrorIs(t, err, want, profile)
+		assert.Equal(t, 1, s.count(profileRoute))
+	}
+}
+
+// A caller who leaves while Keycloak creates the user leaves nobody half done.
+func TestUnknownOutcome_WhenTheCallerLeaves(t *testing.T) {
+	for name, c := range map[string]struct {
+		with  func(*stub) http.HandlerFunc
+		kind  domain.Kind
+		users []string
+	}{
+		"answered":     {func(s *stub) http.HandlerFunc { return s.asUsual(s.create) }, domain.Unavailable, nil},
+		"created":      {lost(carriedOutAtOnce), domain.Unavailable, nil},
+		"created late": {lost(carriedOutLate), domain.Unavailable, nil},
+		"refused":      {func(*stub) http.HandlerFunc { return saying(503, "", "") }, domain.Unavailable, nil},
+		"nobody":       {lost(nothing), domain.Partial, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, p, _ := warmed(t, keycloak.WithLookFor(waitFor(name == "created late")))
+			s.change(func() { s.users = map[string]*stubUser{} })
+			ctx, leave := context.WithCancel(t.Context())
+			with := c.with(s)
+			s.answers("POST users", 1, func(w http.ResponseWriter, r *http.Request) {
+				leave()
+				with(w, r)
+			})
+			_, err := p.CreateUser(ctx, newcomer(t, "anna"))
+			assertOnlyKind(t, c.kind, err)
+			assert.ElementsMatch(t, c.users, s.usernames())
+			assert.Equal(t, 1, s.count("POST users"))
+		})
+	}
+}
+
+// A caller who has left before gets nobody created at all.
+func TestUnknownOutcome_IsNoneWhenTheCallerHasLeft(t *testing.T) {
+	s, p, _ := warmed(t)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	_, err := p.CreateUser(ctx, newcomer(t, "anna"))
+	assertOnlyKind(t, domain.Unavailable, err)
+	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err = p.CreateUser(short, newcomer(t, "anna"))
+	assertOnlyKind(t, domain.Timeout, err)
+	assert.Contains(t, err.Error(), "no time left")
+	assert.Empty(t, s.taken())
+}
+
+// Users are known by their mark, and only by the whole of it.
+func TestFindUser_KnowsWhomThisProgramCreated(t *testing.T) {
+	for _, c := range []struct {
+		marks   map[string][]string
+		managed bool
+	}{
+		{map[string][]string{"managed_by": {"user-sync-service"}}, true},
+		{map[string][]string{"managed_by": {"user-sync-service"}, "managed_by_creation": {"ANY"}, "office_id": {"9"}}, true},
+		{map[string][]string{"managed_by": {"user-sync-service", "user-sync-service"}}, false},
+		{map[string][]string{"managed_by": {"User-Sync-Service"}}, false},
+		{map[string][]string{"managed_by": {""}}, false},
+		{map[string][]string{"managed_by": {}}, false},
+		{map[string][]string{"managed_by_creation": {"ANY"}}, false},
+		{map[string][]string{}, false},
+		{nil, false},
+	} {
+		s := newStub(t)
+		s.plant(anna(c.marks))
+		found, err := s.provider(t).FindUser(t.Context(), username(t, "anna"))
+		require.NoError(t, err)
+		assert.Equal(t, c.managed, found.Managed, c.marks)
+	}
+}
+
+func TestCreateUser_MarksTheUserWhereTheRealmKeepsIt(t *testing.T) {
+	for _, forgets := range []bool{false, true} {
+		s := newStub(t)
+		s.forgets = forgets
+		p := s.provider(t)
+		_, err := create(t, p, "anna")
+		require.NoError(t, err)
+		found, err := p.FindUser(t.Context(), username(t, "anna"))
+		require.NoError(t, err)
+		assert.Equal(t, !forgets, found.Managed)
+	}
+}
