@@ -2,6 +2,7 @@ package keycloak_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -82,6 +83,7 @@ func TestCircuit_IsOneForAllOperations(t *testing.T) {
 }
 
 func TestCircuit_OpensForEachFaultOfKeycloak(t *testing.T) {
+	t.Parallel()
 	for name, with := range map[string]http.HandlerFunc{
 		"reset": reset, "cut off": cutOff, "502": saying(502, "", ""), "503": saying(503, "", ""), "504": saying(504, "", ""), "no answer": hang,
 	} {
@@ -99,6 +101,27 @@ func TestCircuit_OpensForEachFaultOfKeycloak(t *testing.T) {
 			assert.Empty(t, s.taken())
 		})
 	}
+}
+
+// A creation gets half of the time only. That Keycloak needs more is its fault.
+func TestCircuit_OpensForCreationsThatHang(t *testing.T) {
+	t.Parallel()
+	s, p, _ := warmed(t)
+	s.spoil("POST users", hang)
+	var all sync.WaitGroup
+	for i := range keycloak.CircuitFailures {
+		user := newcomer(t, fmt.Sprintf("anna%d", i))
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := p.CreateUser(ctx, user)
+			assert.ErrorIs(t, err, domain.Partial)
+		})
+	}
+	all.Wait()
+	s.taken()
+	require.ErrorIs(t, findPresent(t, p), domain.Unavailable)
+	assert.Empty(t, s.taken())
 }
 
 func TestCircuit_ClosesAfterAProbe(t *testing.T) {
@@ -170,6 +193,7 @@ func TestCircuit_LetsFewProbesThroughAndOpensAgain(t *testing.T) {
 // Probes that never got an answer, because their callers left or the program failed, do
 // not keep the circuit half open for ever.
 func TestCircuit_SurvivesProbesWithoutAnOutcome(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		with http.HandlerFunc
 		call func(t *testing.T, p *keycloak.Provider)
@@ -273,6 +297,7 @@ func TestCircuit_IsNotOpenedByCallersWhoLeave(t *testing.T) {
 
 // Nor does a caller who leaves cover up a fault.
 func TestCircuit_CountsFaultsAmongCallersWhoLeave(t *testing.T) {
+	t.Parallel()
 	s, p, _ := warmed(t)
 	answering := s.spoil("GET users", hang)
 	leave := func() {

@@ -61,6 +61,7 @@ func TestCreateUser_FindsTheUserBehindAnotherLocation(t *testing.T) {
 // Keycloak may have made the user before the connection broke; a second POST could only
 // read as a conflict with the first.
 func TestCreateUser_IsPostedOnceWhateverHappens(t *testing.T) {
+	t.Parallel()
 	reset := func(http.ResponseWriter) http.ResponseWriter { panic(http.ErrAbortHandler) }
 	for name, c := range map[string]struct {
 		with func(s *stub) http.HandlerFunc
@@ -180,6 +181,7 @@ func TestCreateUser_ReadsThePolicyAnewAfterARefusal(t *testing.T) {
 
 // What is left is named when the deletion fails, whatever is the matter with it.
 func TestCreateUser_IsPartialWhenTheUserStays(t *testing.T) {
+	t.Parallel()
 	for name, with := range map[string]http.HandlerFunc{
 		"refused":   saying(http.StatusForbidden, "application/json", `{"error":"HTTP 403 Forbidden"}`),
 		"failed":    saying(500, "application/json", `{"error":"unknown_error"}`),

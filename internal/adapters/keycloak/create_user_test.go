@@ -111,6 +111,7 @@ func TestCreateUser_GoesOnWithoutAGroupThatHasGone(t *testing.T) {
 
 // Whatever keeps the role from being given, the user is not left without it.
 func TestCreateUser_IsUndoneWhenTheRoleCannotBeGiven(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		with http.HandlerFunc
 		kind domain.Kind

@@ -6,7 +6,7 @@ import "time"
 func QuickTiming(config *Config) {
 	config.timing = usualTiming()
 	config.timing.longestPause = 5 * time.Millisecond
-	config.timing.lookFor = 100 * time.Millisecond
+	config.timing.lookFor = 50 * time.Millisecond
 	config.timing.lookAgainAfter = 10 * time.Millisecond
 }
 

@@ -58,6 +58,7 @@ func TestTokenActive_SendsTheTokenAsItIs(t *testing.T) {
 }
 
 func TestTokenActive_AnswersThatSayNothing(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		with http.HandlerFunc
 		kind domain.Kind

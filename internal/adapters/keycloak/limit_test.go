@@ -96,7 +96,7 @@ func TestLimit_WaitingHasAnEnd(t *testing.T) {
 // An operation that makes many calls side by side is not in its own way.
 func TestLimit_OfOneIsEnoughForEveryOperation(t *testing.T) {
 	forEachOperation(t, func(op operation, s *stub, id domain.UserID) {
-		p := s.provider(t, func(config *keycloak.Config) { config.MaxConcurrency = 1 })
+		p := s.provider(t, func(config *keycloak.Config) { config.MaxConcurrency = 1 }, patient)
 		assert.NoError(t, op.run(t, p, id), op.name)
 	})
 }
@@ -107,6 +107,20 @@ func TestLimit_DoesNotHoldUpTheCheck(t *testing.T) {
 	c := gather(t, s, p, 0)
 	s.revoke()
 	assert.NoError(t, p.Check(t.Context()), "not even when it has to log in")
+	c.release()
+	for range 2 * room {
+		<-c.results
+	}
+}
+
+// Nor the login, for which all others wait.
+func TestLimit_DoesNotHoldUpTheLogin(t *testing.T) {
+	clock := newClock()
+	s, p, _ := warmed(t, roomy, clock.set, keycloak.WithQueueing(time.Minute))
+	c := gather(t, s, p, 0)
+	clock.pass(time.Hour)
+	require.ErrorIs(t, findPresent(t, p), domain.Overloaded)
+	assert.Equal(t, 1, s.count("POST token"))
 	c.release()
 	for range 2 * room {
 		<-c.results

@@ -75,6 +75,25 @@ func operations() []operation {
 	}
 }
 
+// subject is a provider with the stub that it asks, where the user has the id.
+type subject struct {
+	*stub
+	provider *keycloak.Provider
+	id       domain.UserID
+}
+
+// newSubjects makes a subject for each of the operations, by their names. It may fail
+// many times: failures are not kept. But too many faults open its circuit.
+func newSubjects(t *testing.T, operations []operation) map[string]subject {
+	t.Helper()
+	subjects := make(map[string]subject)
+	for _, op := range operations {
+		s := newStub(t)
+		subjects[op.name] = subject{s, s.provider(t), domain.UserID(s.plant(present()))}
+	}
+	return subjects
+}
+
 func check(ctx context.Context, _ *testing.T, p *keycloak.Provider, _ domain.UserID) error {
 	return p.Check(ctx)
 }

@@ -151,9 +151,7 @@ func (p *Provider) Close() {
 	p.roles.close()
 	p.administration.close()
 	p.tokens.close()
-	if p.pool != nil {
-		p.pool.CloseIdleConnections()
-	}
+	p.leaveConnections()
 }
 
 // atClose ends something when the provider is closed, unless it is stopped before.
@@ -192,6 +190,14 @@ func (p *Provider) onUser(ctx context.Context, op operation, id domain.UserID, s
 		return &domain.Error{Kind: domain.NotFound}
 	}
 	return p.call(ctx, op, func(ctx context.Context, token string) error { return send(ctx, token, userID) })
+}
+
+// leaveConnections makes the next calls use new connections. The other end of those that
+// are open may be gone without a word, and each would cost a call to find that out.
+func (p *Provider) leaveConnections() {
+	if p.pool != nil {
+		p.pool.CloseIdleConnections()
+	}
 }
 
 // logIn fetches an access token for the service account.

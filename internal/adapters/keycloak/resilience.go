@@ -115,6 +115,9 @@ func (p *Provider) exchange(ctx context.Context, op operation, send func(ctx con
 		if err != nil {
 			return err
 		}
+		if made.unanswered {
+			p.leaveConnections()
+		}
 		latest = made
 		return made.failure()
 	})

@@ -148,9 +148,11 @@ func newTransport(callTimeout time.Duration, maxConcurrency int) *http.Transport
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	// net/http goes on for a connection also when the request that wanted it has ended.
 	transport.DialContext = (&net.Dialer{Timeout: callTimeout}).DialContext
+	// Less than gateways do: what is sent just when they close a connection may be lost,
+	// and nobody knows.
+	transport.IdleConnTimeout = 30 * time.Second
 	transport.MaxIdleConns = idle
 	transport.MaxIdleConnsPerHost = idle
-	transport.ResponseHeaderTimeout = callTimeout
 	return transport
 }
 

@@ -15,6 +15,8 @@ type try struct {
 	err error // nil: it succeeded
 	// fault tells that Keycloak is in trouble, not that it refused something.
 	fault bool
+	// unanswered tells that there was no answer in time.
+	unanswered bool
 	// abandoned tells that the caller left before there was an answer.
 	abandoned bool
 	// repeat tells that the call may be made again.
@@ -38,6 +40,7 @@ func tryOnce(ctx context.Context, op operation, send func(ctx context.Context) e
 		return t
 	}
 	t.abandoned = callerGone(ctx)
+	t.unanswered = x.status == 0 && domain.AsError(err).Kind == domain.Timeout
 	t.fault = !t.abandoned && x.status != http.StatusTooManyRequests
 	t.repeat = (op.isIdempotent() || x.unsent()) && hasTimeFor(ctx, t.after)
 	return t

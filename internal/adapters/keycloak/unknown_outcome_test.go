@@ -49,6 +49,7 @@ func plants(user stubUser) func(*stub, *http.Request) {
 func gone(s *stub) { s.forgets, s.profile = true, markless }
 
 func TestUnknownOutcome_IsDecidedByTheMark(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		realm func(*stub)
 		with  func(*stub) http.HandlerFunc
@@ -67,6 +68,7 @@ func TestUnknownOutcome_IsDecidedByTheMark(t *testing.T) {
 		"a mark of two":               {nil, lost(plants(anna(map[string][]string{"managed_by_creation": {"ANOTHER", "ONE"}}))), domain.UsernameConflict, "", 1},
 		"made by hand":                {nil, lost(plants(anna(nil))), domain.UsernameConflict, "", 1},
 		"made by hand, another realm": {gone, lost(plants(anna(nil))), domain.Partial, "please check: ", 1},
+		"another creation's, earlier": {gone, lost(plants(anna(map[string][]string{"managed_by_creation": {"ANOTHER"}}))), domain.UsernameConflict, "", 1},
 		"another person":              {gone, lost(plants(stubUser{Username: "anna", Email: "anna@else.example"})), domain.UsernameConflict, "", 1},
 		"a person without an address": {gone, lost(plants(stubUser{Username: "anna"})), domain.UsernameConflict, "", 1},
 		"no marks kept":               {gone, lost(carriedOutAtOnce), domain.Partial, "please check: ", 1},
@@ -161,6 +163,7 @@ func TestUnknownOutcome_IsNoneAfterARefusal(t *testing.T) {
 
 // Keycloak may not be well yet when the user is looked for.
 func TestUnknownOutcome_IsLookedForUntilKeycloakAnswers(t *testing.T) {
+	t.Parallel()
 	for name, with := range map[string]http.HandlerFunc{
 		"503": saying(503, "", ""), "reset": reset, "500": saying(500, "application/json", `{"error":"unknown_error"}`), "a page": saying(200, "text/html", ""),
 		"no patience": askingToWait(503, "60"),
@@ -178,6 +181,7 @@ func TestUnknownOutcome_IsLookedForUntilKeycloakAnswers(t *testing.T) {
 }
 
 func TestUnknownOutcome_ThatCannotBeFoundOutIsPartial(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		route string
 		with  http.HandlerFunc
@@ -247,6 +251,7 @@ func TestUnknownOutcome_ReadsTheUserProfile(t *testing.T) {
 
 // A caller who leaves while Keycloak creates the user leaves nobody half done.
 func TestUnknownOutcome_WhenTheCallerLeaves(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		with  func(*stub) http.HandlerFunc
 		kind  domain.Kind
