@@ -63,6 +63,7 @@ func (s *Service) SyncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 		return SyncUserResult{}, err
 	}
 
+	attempt.Event.After = createdFields(user)
 	created, err := s.create(ctx, &user)
 	switch {
 	case errors.Is(err, domain.UsernameConflict), errors.Is(err, domain.EmailConflict):
@@ -71,9 +72,9 @@ func (s *Service) SyncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 		return SyncUserResult{}, namingRole(err, user.Assignment.Role)
 	}
 	attempt.Event.TargetID = created.ID
-	attempt.Event.After = createdFields(user, created)
 	result := SyncUserResult{ID: created.ID, Created: true, Password: user.Password, RequiredActions: user.RequiredActions}
 	if created.MissingGroup != "" {
+		delete(attempt.Event.After, "group")
 		result.Warnings = []string{s.warnOfMissingGroup(ctx, attempt, created.MissingGroup)}
 	}
 	return result, nil
@@ -106,7 +107,7 @@ func (s *Service) warnOfMissingGroup(ctx context.Context, attempt *Attempt, grou
 }
 
 // createdFields is what the audit log says of a new user.
-func createdFields(user domain.NewUser, created domain.CreatedUser) map[string]any {
+func createdFields(user domain.NewUser) map[string]any {
 	fields := map[string]any{
 		"email":            user.Email.String(),
 		"first_name":       user.FirstName,
@@ -116,7 +117,7 @@ func createdFields(user domain.NewUser, created domain.CreatedUser) map[string]a
 		"required_actions": user.RequiredActions,
 		"realm_role":       user.Assignment.Role,
 	}
-	if user.Assignment.Group != "" && created.MissingGroup == "" {
+	if user.Assignment.Group != "" {
 		fields["group"] = user.Assignment.Group
 	}
 	return fields
@@ -151,6 +152,7 @@ func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.Crea
 // has it, the conflict is what the provider said. Another person's account is not looked
 // at any further.
 func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInput, assignment domain.Assignment, conflict error) (SyncUserResult, error) {
+	attempt.Event.After = nil // Nobody was created.
 	user, err := s.Provider.FindUser(ctx, in.Username)
 	if errors.Is(err, domain.NotFound) {
 		return SyncUserResult{}, conflict

@@ -50,8 +50,8 @@ func TestChaos_Creates(t *testing.T) {
 		mode    string
 	}{
 		{"marks stored", creates, true, "off"},
-		{"no marks", creates / 5, false, "off"},
-		{"callers checked", creates / 5, true, "enforce"},
+		{"no marks", creates / 10, false, "off"},
+		{"callers checked", creates / 10, true, "enforce"},
 	} {
 		t.Run(run.name, func(t *testing.T) {
 			seed := newSeed(t)

@@ -20,7 +20,7 @@ func TestToxics_OnEachCallOfTheOtherWrites(t *testing.T) {
 	sink := newSink(t)
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "other-calls", CheapHash: true, SMTPPort: sink.Port()})
 	m := newMischief(t, realm.URL, 1)
-	p := startBrief(t, realm, m.URL, map[string]string{"AUTH_MODE": "enforce"})
+	p := startBrief(t, realm, m.URL, map[string]string{"AUTH_MODE": "enforce", "KEYCLOAK_TIMEOUT": "500ms"})
 	p.token = administrator(t, realm)
 	p.awaitKeys(t)
 	var resets []string

@@ -33,8 +33,11 @@ func tryOnce(ctx context.Context, op operation, send func(ctx context.Context) e
 		return &try{}
 	}
 	t := &try{err: err, after: retryAfter(x.header, time.Now())}
-	if x.unsent() || refuses(x.status) {
+	switch {
+	case x.unsent() || refuses(x.status):
 		t.err = effectless(err)
+	case x.status == http.StatusServiceUnavailable:
+		t.err = declinedError{err}
 	}
 	if !isPassing(err) {
 		return t
@@ -100,7 +103,7 @@ func (op operation) isIdempotent() bool { return op != opCreateUser && op != opS
 // refuses reports whether the status says that the request was not carried out. With any
 // other failure, Keycloak may have done its work and the answer was lost on the way.
 func refuses(status int) bool {
-	return status >= http.StatusMultipleChoices && status < http.StatusInternalServerError || status == http.StatusServiceUnavailable
+	return status >= http.StatusMultipleChoices && status < http.StatusInternalServerError
 }
 
 // retryAfter reads how long the answer asks to wait (RFC 9110, section 10.2.3).
@@ -122,6 +125,12 @@ type effectlessError struct{ error }
 func (e effectlessError) Unwrap() error { return e.error }
 
 func effectless(err error) error { return effectlessError{err} }
+
+// declinedError marks a 503. Keycloak was not there, most likely, but a gateway may also
+// have passed the call on before it lost sight of Keycloak.
+type declinedError struct{ error }
+
+func (e declinedError) Unwrap() error { return e.error }
 
 // outcomeUnknown reports whether a call that failed so may have had its effect.
 func outcomeUnknown(err error) bool {

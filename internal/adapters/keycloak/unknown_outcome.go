@@ -39,6 +39,9 @@ func (p *Provider) findOut(ctx context.Context, user domain.NewUser, mark string
 	ctx, cancel := p.compensation(ctx)
 	defer cancel()
 	found, err := p.lookFor(ctx, user.Username)
+	if _, declined := errors.AsType[declinedError](cause); declined && errors.Is(err, domain.NotFound) {
+		return "", cause
+	}
 	if err != nil {
 		return "", &domain.Error{
 			Kind:    domain.Partial,

@@ -149,7 +149,7 @@ func createdAndCutOff(s *stub) http.HandlerFunc {
 // An answer that refuses the creation leaves no question open.
 func TestUnknownOutcome_IsNoneAfterARefusal(t *testing.T) {
 	for status, kind := range map[int]domain.Kind{
-		http.StatusServiceUnavailable: domain.Unavailable, http.StatusTooManyRequests: domain.Unavailable, http.StatusForbidden: domain.Internal,
+		http.StatusTooManyRequests: domain.Unavailable, http.StatusForbidden: domain.Internal,
 		http.StatusNotFound: domain.BadAnswer, http.StatusFound: domain.BadAnswer, http.StatusInternalServerError: domain.BadAnswer,
 	} {
 		s, p, _ := warmed(t)
@@ -158,6 +158,47 @@ func TestUnknownOutcome_IsNoneAfterARefusal(t *testing.T) {
 		assertOnlyKind(t, kind, err)
 		assert.Equal(t, 1, s.count("POST users"), status)
 		assert.Zero(t, s.count("GET users"), status)
+	}
+}
+
+// A gateway may answer 503 though it has passed the creation on.
+func TestUnknownOutcome_AfterA503(t *testing.T) {
+	t.Parallel()
+	away := saying(http.StatusServiceUnavailable, "text/html", "")
+	passedOn := func(s *stub) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			carriedOutAtOnce(s, r)
+			away(w, r)
+		}
+	}
+	for name, c := range map[string]struct {
+		with   func(*stub) http.HandlerFunc
+		lookUp http.HandlerFunc
+		kind   domain.Kind // empty: none
+		users  []string
+	}{
+		"passed on":          {passedOn, nil, "", []string{"anna"}},
+		"not passed on":      {func(*stub) http.HandlerFunc { return away }, nil, domain.Unavailable, nil},
+		"nobody can tell":    {passedOn, away, domain.Partial, []string{"anna"}},
+		"nor that it is not": {func(*stub) http.HandlerFunc { return away }, away, domain.Partial, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, p, _ := warmed(t, keycloak.WithUndoFor(300*time.Millisecond))
+			s.change(func() { s.users = map[string]*stubUser{} })
+			s.answers("POST users", 1, c.with(s))
+			if c.lookUp != nil {
+				s.answers("GET users", always, c.lookUp)
+			}
+			_, err := create(t, p, "anna")
+			if c.kind == "" {
+				require.NoError(t, err)
+			} else {
+				assertOnlyKind(t, c.kind, err)
+			}
+			assert.ElementsMatch(t, c.users, s.usernames())
+			assert.Equal(t, 1, s.count("POST users"))
+		})
 	}
 }
 
