@@ -190,6 +190,19 @@ func TestCircuit_LetsFewProbesThroughAndOpensAgain(t *testing.T) {
 	require.NoError(t, findPresent(t, p))
 }
 
+// What an open circuit would refuse is not worth a pause.
+func TestCircuit_ThatOpensEndsRepetitions(t *testing.T) {
+	t.Parallel()
+	s, p, heal := opened(t, patient)
+	heal()
+	s.spoil("GET users", askingToWait(503, "10"))
+	time.Sleep(circuitDelay)
+	began := time.Now()
+	require.ErrorIs(t, findPresent(t, p), domain.Unavailable)
+	assert.Less(t, time.Since(began), 5*time.Second)
+	assert.Equal(t, 1, s.count("GET users"))
+}
+
 // Probes that never got an answer, because their callers left or the program failed, do
 // not keep the circuit half open for ever.
 func TestCircuit_SurvivesProbesWithoutAnOutcome(t *testing.T) {

@@ -19,10 +19,11 @@ const (
 	maxRepeats = 2
 
 	// The circuit opens when so many of the latest calls failed. After a delay it lets
-	// some calls through, to see how they fare: one success closes it again.
+	// a call through, to see how it fares: a success closes it again. Only one, because
+	// Keycloak may keep it waiting.
 	circuitFailures = 10
 	circuitCalls    = 20
-	circuitProbes   = 2
+	circuitProbes   = 1
 
 	// leastQueue is more than the calls that one operation makes side by side, so that
 	// none is in its own way.
@@ -89,7 +90,7 @@ func newBounds(maxConcurrency int, times timing) bounds {
 		unlimited: failsafe.With[any](repetitions),
 		circuit: circuitbreaker.NewBuilder[any]().
 			WithFailureThresholdRatio(circuitFailures, circuitCalls).
-			WithSuccessThresholdRatio(1, circuitProbes).
+			WithSuccessThreshold(circuitProbes).
 			WithDelay(times.circuitDelay).
 			Build(),
 	}
@@ -117,6 +118,9 @@ func (p *Provider) exchange(ctx context.Context, op operation, send func(ctx con
 		}
 		if made.unanswered {
 			p.leaveConnections()
+		}
+		if exempt != fromAllBounds && p.bounds.circuit.IsOpen() {
+			made.repeat = false // It would be refused, after a pause in vain.
 		}
 		latest = made
 		return made.failure()
