@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -38,24 +39,36 @@ func readCensus(t *testing.T, realm *keycloaktest.Realm) census {
 		require.NoError(t, realm.Call(t.Context(), http.MethodGet, path, nil, &entries))
 		return entries
 	}
+	// In pages: Keycloak needs minutes for a list of ten thousand.
+	all := func(path string) (entries []entry) {
+		const size = 500
+		for {
+			page := list(fmt.Sprintf("%sfirst=%d&max=%d", path, len(entries), size))
+			entries = append(entries, page...)
+			if len(page) < size {
+				return entries
+			}
+		}
+	}
 	set := func(entries []entry) map[string]bool {
 		ids := make(map[string]bool)
 		for _, user := range entries {
+			require.False(t, ids[user.ID], "the pages of a list overlap")
 			ids[user.ID] = true
 		}
 		return ids
 	}
-	for _, user := range list("/users?briefRepresentation=true&max=1000000") {
+	for _, user := range all("/users?briefRepresentation=true&") {
 		name := strings.ToLower(user.Username)
 		require.Empty(t, c.ids[name], "two users with one name: %s", name)
 		c.ids[name] = user.ID
 	}
 	for _, role := range list("/roles?briefRepresentation=true") {
-		c.roles[role.Name] = set(list("/roles/" + url.PathEscape(role.Name) + "/users?max=1000000"))
+		c.roles[role.Name] = set(all("/roles/" + url.PathEscape(role.Name) + "/users?"))
 	}
 	for _, group := range list("/groups?briefRepresentation=false") {
 		c.brings[group.Name] = group.RealmRoles
-		c.groups[group.Name] = set(list("/groups/" + group.ID + "/members?briefRepresentation=true&max=1000000"))
+		c.groups[group.Name] = set(all("/groups/" + group.ID + "/members?briefRepresentation=true&"))
 	}
 	return c
 }
