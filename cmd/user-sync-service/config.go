@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
+	"unicode"
 
 	"github.com/joho/godotenv"
 	"github.com/kelseyhightower/envconfig"
@@ -31,6 +29,9 @@ type Config struct {
 	// service account that has manage-users and view-realm.
 	KeycloakClientID     string        `envconfig:"KEYCLOAK_CLIENT_ID"`
 	KeycloakClientSecret domain.Secret `envconfig:"KEYCLOAK_CLIENT_SECRET"`
+	// KeycloakClientSecretFile names a file that holds the secret instead. It is read each
+	// time that the secret is needed, so that a rotation needs no restart.
+	KeycloakClientSecretFile string `envconfig:"KEYCLOAK_CLIENT_SECRET_FILE"`
 	// KeycloakTimeout bounds each single call to Keycloak, its repetitions included.
 	// Keep it below RequestTimeout.
 	KeycloakTimeout duration `envconfig:"KEYCLOAK_TIMEOUT" default:"5s"`
@@ -44,6 +45,14 @@ type Config struct {
 	// group: "report" tells, "repair" also gives it to users whom this service created and
 	// nothing protects.
 	OnExisting string `envconfig:"ON_EXISTING" default:"report"`
+	// PasswordDelivery says how new users get their first password: "response" shows a
+	// temporary one, "email" makes none and has Keycloak mail a link, "both" does both.
+	PasswordDelivery app.Delivery `envconfig:"TEMPORARY_PASSWORD_DELIVERY" default:"response"`
+	// RequiredActions are what new users must do at their first sign-in. Empty: nothing,
+	// but a temporary password must be changed in any case.
+	RequiredActions list `envconfig:"REQUIRED_ACTIONS" default:"UPDATE_PASSWORD,VERIFY_EMAIL,webauthn-register"`
+	// EmailVerified makes the addresses of new users count as verified.
+	EmailVerified bool `envconfig:"EMAIL_VERIFIED" default:"true"`
 	// AuthMode says what happens to callers without a token or a right: "enforce"
 	// refuses them, "report" only tells, "off" does not look.
 	AuthMode app.Mode `envconfig:"AUTH_MODE" default:"enforce"`
@@ -83,11 +92,11 @@ type Config struct {
 	ListenHost string `envconfig:"LISTEN_HOST"`
 	// Port is the TCP port to listen on; 0 picks a free one.
 	Port uint16 `envconfig:"PORT" default:"5000"`
-	// LogLevel is the least level that is logged: debug, info, warn or error.
-	LogLevel logLevel `envconfig:"LOG_LEVEL" default:"info"`
 	// ShutdownTimeout is how long requests under way may take after SIGTERM. Keep it some
 	// seconds above RequestTimeout: what was begun is put in order after that.
 	ShutdownTimeout duration `envconfig:"SHUTDOWN_TIMEOUT" default:"30s"`
+
+	Operation
 }
 
 // usageError is a command line that the program does not understand.
@@ -143,7 +152,6 @@ func (c Config) Validate() []string {
 		{"KEYCLOAK_URL", c.KeycloakURL},
 		{"KEYCLOAK_REALM", c.KeycloakRealm},
 		{"KEYCLOAK_CLIENT_ID", c.KeycloakClientID},
-		{"KEYCLOAK_CLIENT_SECRET", c.KeycloakClientSecret.Reveal()},
 	} {
 		if strings.TrimSpace(required.value) == "" {
 			faults = append(faults, required.name+": must be set")
@@ -155,11 +163,40 @@ func (c Config) Validate() []string {
 			faults = append(faults, "KEYCLOAK_URL: must be an http or https URL without user, query and fragment")
 		}
 	}
+	faults = append(faults, c.validateClientSecret()...)
 	faults = append(faults, c.validateAccess()...)
+	faults = append(faults, c.validate()...)
 	if c.OnExisting != onExistingReport && c.OnExisting != onExistingRepair {
 		faults = append(faults, "ON_EXISTING: must be report or repair")
 	}
-	return append(faults, c.validateBounds()...)
+	return append(append(faults, c.validateNewUsers()...), c.validateBounds()...)
+}
+
+// validateNewUsers is Validate for what new users get.
+func (c Config) validateNewUsers() []string {
+	var faults []string
+	switch c.PasswordDelivery {
+	case app.DeliverInResponse, app.DeliverByEmail, app.DeliverBoth:
+	default:
+		faults = append(faults, "TEMPORARY_PASSWORD_DELIVERY: must be response, email or both")
+	}
+	once := make(map[string]bool)
+	for _, action := range c.RequiredActions {
+		if once[action] || strings.ContainsFunc(action, unicode.IsSpace) {
+			return append(faults, "REQUIRED_ACTIONS: must be names without blanks, each once, such as UPDATE_PASSWORD")
+		}
+		once[action] = true
+	}
+	return faults
+}
+
+// requiredActions are those of new users.
+func (c Config) requiredActions() []domain.RequiredAction {
+	var actions []domain.RequiredAction
+	for _, action := range c.RequiredActions {
+		actions = append(actions, domain.RequiredAction(action))
+	}
+	return actions
 }
 
 // validateBounds is Validate for what keeps work in bounds. A single call, a request and
@@ -283,66 +320,4 @@ func applyAliases() {
 			_ = os.Setenv(name, value) // It fails for names that no variable can have.
 		}
 	}
-}
-
-// reason keeps envconfig's wrapping of strconv errors, which quotes the value, out of
-// messages.
-func reason(err error) error {
-	if _, ok := errors.AsType[*strconv.NumError](err); ok {
-		return errors.New("must be a number in range")
-	}
-	return err
-}
-
-// duration is a time span, written as "10s" or, as in Gunicorn's variables, as a whole
-// number of seconds.
-type duration time.Duration
-
-// Decode implements envconfig.Decoder.
-func (d *duration) Decode(text string) error {
-	seconds, err := strconv.Atoi(text)
-	if err == nil {
-		*d = duration(time.Duration(seconds) * time.Second)
-		return nil
-	}
-	span, err := time.ParseDuration(text)
-	if err != nil {
-		return errors.New("must be a time span such as 10s")
-	}
-	*d = duration(span)
-	return nil
-}
-
-// list is texts separated by commas. Blanks around them and empty ones do not count.
-type list []string
-
-// Decode implements envconfig.Decoder.
-func (l *list) Decode(text string) error { //nolint:unparam // The interface has the error.
-	*l = nil
-	for item := range strings.SplitSeq(text, ",") {
-		if item = strings.TrimSpace(item); item != "" {
-			*l = append(*l, item)
-		}
-	}
-	return nil
-}
-
-// logLevel is a level of slog. It also takes Python's words for levels.
-type logLevel slog.Level
-
-// Decode implements envconfig.Decoder.
-func (l *logLevel) Decode(text string) error {
-	switch strings.ToLower(text) {
-	case "debug":
-		*l = logLevel(slog.LevelDebug)
-	case "info":
-		*l = logLevel(slog.LevelInfo)
-	case "warn", "warning":
-		*l = logLevel(slog.LevelWarn)
-	case "error", "critical":
-		*l = logLevel(slog.LevelError)
-	default:
-		return errors.New("must be debug, info, warn or error")
-	}
-	return nil
 }

@@ -10,6 +10,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/app"
+	"user-sync-service/internal/domain"
 )
 
 // setEnvironment leaves nothing but the given variables of those that Load knows, in a
@@ -21,6 +24,8 @@ func setEnvironment(t *testing.T, variables map[string]string) {
 		for _, prefix := range []string{
 			"KEYCLOAK_", "GUNICORN_", "PORT", "LISTEN_HOST", "LOG_LEVEL", "SHUTDOWN_TIMEOUT",
 			"REQUEST_TIMEOUT", "ON_EXISTING", "AUTH_", "TRUSTED_ORIGINS", "RATE_LIMIT_WRITES", "RESET_COOLDOWN", "PROTECTED_", "PRIVILEGED_ROLES", "AUDIT_LOG",
+			"TEMPORARY_PASSWORD_DELIVERY", "REQUIRED_ACTIONS", "EMAIL_VERIFIED",
+			"OTEL_", "LOG_FORMAT", "MANAGEMENT_ADDR", "API_DOCS",
 		} {
 			if strings.HasPrefix(name, prefix) {
 				t.Setenv(name, value) // so that it comes back after the test
@@ -31,7 +36,8 @@ func setEnvironment(t *testing.T, variables map[string]string) {
 	// Load sets and unsets these itself; t.Setenv restores them.
 	for _, name := range []string{
 		"LOG_LEVEL", "SHUTDOWN_TIMEOUT", "PORT", "KEYCLOAK_TIMEOUT", "KEYCLOAK_REALM", "KEYCLOAK_URL", "RATE_LIMIT_WRITES", "RESET_COOLDOWN",
-		"REQUEST_TIMEOUT", "KEYCLOAK_MAX_CONCURRENCY",
+		"REQUEST_TIMEOUT", "KEYCLOAK_MAX_CONCURRENCY", "EMAIL_VERIFIED",
+		"REQUEST_TIMEOUT", "KEYCLOAK_MAX_CONCURRENCY", "API_DOCS",
 	} {
 		if _, given := variables[name]; !given {
 			t.Setenv(name, "")
@@ -65,6 +71,9 @@ func TestLoad_Defaults(t *testing.T) {
 	assert.Equal(t, duration(30*time.Second), config.ShutdownTimeout)
 	assert.Equal(t, 64, config.KeycloakMaxConcurrency)
 	assert.Equal(t, onExistingReport, config.OnExisting)
+	assert.Equal(t, app.DeliverInResponse, config.PasswordDelivery)
+	assert.Equal(t, []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor}, config.requiredActions())
+	assert.True(t, config.EmailVerified)
 	assert.Equal(t, logLevel(slog.LevelInfo), config.LogLevel)
 	assert.Equal(t, "made-up", config.KeycloakClientSecret.Reveal())
 	assert.Empty(t, config.ListenHost)
@@ -87,6 +96,15 @@ func TestLoad_ReadsEachVariable(t *testing.T) {
 		{"REQUEST_TIMEOUT", "5001ms", func(t *testing.T, c Config) { assert.Equal(t, duration(5001*time.Millisecond), c.RequestTimeout) }},
 		{"ON_EXISTING", "report", func(t *testing.T, c Config) { assert.Equal(t, onExistingReport, c.OnExisting) }},
 		{"ON_EXISTING", "repair", func(t *testing.T, c Config) { assert.Equal(t, onExistingRepair, c.OnExisting) }},
+		{"TEMPORARY_PASSWORD_DELIVERY", "response", func(t *testing.T, c Config) { assert.Equal(t, app.DeliverInResponse, c.PasswordDelivery) }},
+		{"TEMPORARY_PASSWORD_DELIVERY", "email", func(t *testing.T, c Config) { assert.Equal(t, app.DeliverByEmail, c.PasswordDelivery) }},
+		{"TEMPORARY_PASSWORD_DELIVERY", "both", func(t *testing.T, c Config) { assert.Equal(t, app.DeliverBoth, c.PasswordDelivery) }},
+		{"REQUIRED_ACTIONS", " CONFIGURE_TOTP , UPDATE_PASSWORD,", func(t *testing.T, c Config) {
+			assert.Equal(t, []domain.RequiredAction{"CONFIGURE_TOTP", domain.UpdatePassword}, c.requiredActions())
+		}},
+		{"REQUIRED_ACTIONS", "", func(t *testing.T, c Config) { assert.Empty(t, c.requiredActions()) }},
+		{"EMAIL_VERIFIED", "false", func(t *testing.T, c Config) { assert.False(t, c.EmailVerified) }},
+		{"EMAIL_VERIFIED", "true", func(t *testing.T, c Config) { assert.True(t, c.EmailVerified) }},
 		{"LOG_LEVEL", "Warning", func(t *testing.T, c Config) { assert.Equal(t, logLevel(slog.LevelWarn), c.LogLevel) }},
 		{"GUNICORN_LOG_LEVEL", "critical", func(t *testing.T, c Config) { assert.Equal(t, logLevel(slog.LevelError), c.LogLevel) }},
 		{"GUNICORN_GRACEFUL_TIMEOUT", "45", func(t *testing.T, c Config) { assert.Equal(t, duration(45*time.Second), c.ShutdownTimeout) }},
@@ -116,6 +134,9 @@ func TestLoad_SaysWhatIsWrong(t *testing.T) {
 		{"REQUEST_TIMEOUT", "5s"}, {"REQUEST_TIMEOUT", "0"}, {"REQUEST_TIMEOUT", "-1s"}, {"REQUEST_TIMEOUT", ""}, {"REQUEST_TIMEOUT", "soon"},
 		{"KEYCLOAK_MAX_CONCURRENCY", "0"}, {"KEYCLOAK_MAX_CONCURRENCY", "-64"}, {"KEYCLOAK_MAX_CONCURRENCY", "many"}, {"KEYCLOAK_MAX_CONCURRENCY", ""},
 		{"ON_EXISTING", ""}, {"ON_EXISTING", "Repair"}, {"ON_EXISTING", "repair "}, {"ON_EXISTING", "true"},
+		{"TEMPORARY_PASSWORD_DELIVERY", ""}, {"TEMPORARY_PASSWORD_DELIVERY", "mail"}, {"TEMPORARY_PASSWORD_DELIVERY", "Email"}, {"TEMPORARY_PASSWORD_DELIVERY", "response,email"},
+		{"REQUIRED_ACTIONS", "UPDATE PASSWORD"}, {"REQUIRED_ACTIONS", "UPDATE_PASSWORD,VERIFY_EMAIL,UPDATE_PASSWORD"}, {"REQUIRED_ACTIONS", "UPDATE_PASSWORD\tVERIFY_EMAIL"},
+		{"EMAIL_VERIFIED", ""}, {"EMAIL_VERIFIED", "yes"}, {"EMAIL_VERIFIED", "2"},
 		{"AUTH_MODE", ""}, {"AUTH_MODE", "on"}, {"AUTH_MODE", "Enforce"}, {"AUTH_MODE", "enforce "},
 		{"AUTH_INTROSPECTION", ""}, {"AUTH_INTROSPECTION", "true"}, {"AUTH_INTROSPECTION", "reads"}, {"AUTH_INTROSPECTION", "Writes"},
 		{"AUTH_WRITE_ROLES", ""}, {"AUTH_WRITE_ROLES", " , ,"},
@@ -142,11 +163,13 @@ func TestLoad_ListsAllFaultsAtOnce(t *testing.T) {
 		"PORT": "x", "LOG_LEVEL": "y", "KEYCLOAK_TIMEOUT": "z", "RATE_LIMIT_WRITES": "r",
 		"REQUEST_TIMEOUT": "q", "KEYCLOAK_MAX_CONCURRENCY": "c", "ON_EXISTING": "e",
 		"AUTH_MODE": "a", "AUTH_INTROSPECTION": "i", "AUTH_WRITE_ROLES": ",", "TRUSTED_ORIGINS": "o", "RESET_COOLDOWN": "-1", "AUDIT_LOG": "",
+		"TEMPORARY_PASSWORD_DELIVERY": "d", "REQUIRED_ACTIONS": "x,x", "EMAIL_VERIFIED": "v",
 	})
 	_, err := Load()
 	var faults *configError
 	require.ErrorAs(t, err, &faults)
-	assert.Len(t, faults.faults, 17)
+	assert.Len(t, faults.faults, 20)
+	assert.Contains(t, faults.faults, "EMAIL_VERIFIED: must be true or false")
 }
 
 // A call is part of a request, and a request may be under way at a shutdown: each must

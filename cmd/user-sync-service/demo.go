@@ -7,11 +7,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
+
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"user-sync-service/internal/adapters/auditlog"
 	"user-sync-service/internal/adapters/httpapi"
 	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/adapters/telemetry"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
 )
@@ -37,7 +41,7 @@ func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, "127.0.0.1", options.Port)
+	listener, err := listen(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(int(options.Port))))
 	if err != nil {
 		return err
 	}
@@ -46,6 +50,9 @@ func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) er
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	return server{
 		log:             log,
+		metrics:         telemetry.NewMetrics(buildOf(domain.DefaultRoleMap())),
+		traces:          noop.NewTracerProvider(),
+		docs:            true,
 		provider:        provider,
 		realm:           "demo",
 		guard:           domain.DefaultGuard(),
@@ -53,6 +60,9 @@ func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) er
 		audit:           auditlog.New(stderr),
 		limits:          httpapi.Limits{ResetCooldown: demoResetCooldown},
 		crossOrigin:     http.NewCrossOriginProtection(),
+		delivery:        app.DeliverInResponse,
+		requiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor},
+		emailVerified:   true,
 		requestTimeout:  demoRequestTimeout,
 		shutdownTimeout: demoShutdownTimeout,
 	}.serve(ctx, listener)
@@ -109,15 +119,19 @@ func printGuide(stdout io.Writer, address net.Addr) {
 Users: asha (administrator), tariq (teller), lena (disabled), nomail (no e-mail address)
 
   curl -s -X POST %[1]s/sync/user -H 'Content-Type: application/json' -d '{"username":"maria","email":"maria@bank.example","role":"Cashier","firstName":"Maria","lastName":"Muster"}'
-  curl -s %[1]s/users/maria/keycloak-status
+  curl -s '%[1]s/users/maria/keycloak-status?detail=full'
+  curl -s -X PUT %[1]s/users/maria -H 'Content-Type: application/json' -d '{"role":"Branch Manager","officeId":2,"officeName":"North"}'
   curl -s -X POST %[1]s/users/tariq/reset-password
   curl -s -X PUT %[1]s/users/lena/status -H 'Content-Type: application/json' -d '{"enabled":true}'
   curl -s -X POST %[1]s/users/tariq/force-password-change
+  curl -s -X POST %[1]s/users/tariq/logout
   curl -s %[1]s/health
   curl -s %[1]s/livez
   curl -s %[1]s/readyz
   curl -s %[1]s/metrics
   curl -s %[1]s/openapi.json
+
+Or open %[1]s/docs in a browser.
 
 `, base)
 }

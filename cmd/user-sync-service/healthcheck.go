@@ -16,13 +16,10 @@ const healthcheckTimeout = 3 * time.Second
 // container that has no other program in it.
 func healthcheck(ctx context.Context) error {
 	config, _ := readEnvironment() // Only the address counts here, and it has a default.
-	host := config.ListenHost
-	if host == "" {
-		host = "127.0.0.1"
-	}
+	address := config.probeAddress()
 	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
 	defer cancel()
-	url := "http://" + net.JoinHostPort(host, strconv.Itoa(int(config.Port))) + "/livez"
+	url := "http://" + address + "/livez"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
@@ -38,4 +35,17 @@ func healthcheck(ctx context.Context) error {
 		return fmt.Errorf("%s answers %s", url, response.Status)
 	}
 	return nil
+}
+
+// probeAddress is where this machine reaches /livez.
+func (c Config) probeAddress() string {
+	host, port := c.ListenHost, strconv.Itoa(int(c.Port))
+	if c.ManagementAddr != "" {
+		// What cannot be split, cannot be listened on either.
+		host, port, _ = net.SplitHostPort(c.ManagementAddr)
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
 }

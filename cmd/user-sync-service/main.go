@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"go.opentelemetry.io/otel/trace"
 
 	"user-sync-service/internal/adapters/accesstoken"
 	"user-sync-service/internal/adapters/auditlog"
@@ -110,18 +111,26 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: slog.Level(config.LogLevel)}))
+	log := config.logger(stdout)
 	if names := ineffectiveVariables(); len(names) > 0 {
 		log.Warn("these variables have no effect", "names", names)
 	}
+	traces, closeTraces, err := config.traces(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer closeTraces() // Last: what is ended before may still make spans.
+	metrics := telemetry.NewMetrics(buildOf(domain.DefaultRoleMap()))
 	provider := keycloak.New(keycloak.Config{
 		URL:            config.KeycloakURL,
 		Realm:          config.KeycloakRealm,
 		ClientID:       config.KeycloakClientID,
-		ClientSecret:   config.KeycloakClientSecret,
+		ClientSecret:   config.clientSecret(),
 		CallTimeout:    time.Duration(config.KeycloakTimeout),
 		MaxConcurrency: config.KeycloakMaxConcurrency,
 		Log:            log,
+		Observer:       metrics,
+		Traces:         traces,
 	})
 	defer provider.Close()
 	tokens := accesstoken.New(accesstoken.Config{
@@ -141,24 +150,36 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err // Validate has found it before.
 	}
-	listener, err := listen(ctx, config.ListenHost, config.Port)
+	listener, err := listen(ctx, net.JoinHostPort(config.ListenHost, strconv.Itoa(int(config.Port))))
+	if err != nil {
+		return err
+	}
+	management, err := config.listenForManagement(ctx)
 	if err != nil {
 		return err
 	}
 	server := server{
-		log:      log,
-		provider: provider,
-		realm:    config.KeycloakRealm,
-		guard:    config.guard(),
-		access:   config.access(),
-		verifier: tokens,
-		audit:    audit,
+		log:           log,
+		metrics:       metrics,
+		traces:        traces,
+		docs:          config.APIDocs,
+		management:    management,
+		keycloakState: provider.State,
+		provider:      provider,
+		realm:         config.KeycloakRealm,
+		guard:         config.guard(),
+		access:        config.access(),
+		verifier:      tokens,
+		audit:         audit,
 		limits: httpapi.Limits{
 			WritesPerMinute: config.RateLimitWrites,
 			ResetCooldown:   time.Duration(config.ResetCooldown),
 		},
 		crossOrigin:     crossOrigin,
 		repair:          config.OnExisting == onExistingRepair,
+		delivery:        config.PasswordDelivery,
+		requiredActions: config.requiredActions(),
+		emailVerified:   config.EmailVerified,
 		requestTimeout:  time.Duration(config.RequestTimeout),
 		shutdownTimeout: time.Duration(config.ShutdownTimeout),
 	}
@@ -193,6 +214,18 @@ type server struct {
 	limits       httpapi.Limits
 	crossOrigin  *http.CrossOriginProtection
 	repair       bool // give users of this service the role or group that they lack
+	metrics      *telemetry.Metrics
+	traces       trace.TracerProvider
+	docs         bool
+	// keycloakState is nil where there is no Keycloak.
+	keycloakState func() keycloak.State
+	// management is for metrics, probes and profiles; nil: the first two are served with
+	// the rest.
+	management net.Listener
+	// delivery, requiredActions and emailVerified are for new users.
+	delivery        app.Delivery
+	requiredActions []domain.RequiredAction
+	emailVerified   bool
 	// requestTimeout bounds the work on a request about users.
 	requestTimeout time.Duration
 	// shutdownTimeout is how long requests under way may take after the end of serve's
@@ -204,34 +237,43 @@ type server struct {
 // requests under way until the shutdown timeout.
 func (s server) serve(ctx context.Context, listener net.Listener) error {
 	health := app.NewHealth(s.provider, s.log)
-	metrics := telemetry.NewMetrics()
+	if s.keycloakState != nil {
+		s.metrics.WatchKeycloak(func() telemetry.KeycloakState { return stateOf(s.keycloakState(), health.Err()) })
+	}
 	service := app.New(app.Config{
-		Provider:     s.provider,
-		Roles:        domain.DefaultRoleMap(),
-		Guard:        s.guard,
-		Access:       s.access,
-		Verifier:     s.verifier,
-		Introspector: s.introspector,
-		Audit:        s.audit,
-		Repair:       s.repair,
-		Random:       rand.Reader,
-		Log:          s.log,
-		Observer:     metrics,
+		Provider:        s.provider,
+		Roles:           domain.DefaultRoleMap(),
+		Guard:           s.guard,
+		Access:          s.access,
+		Verifier:        s.verifier,
+		Introspector:    s.introspector,
+		Audit:           s.audit,
+		Delivery:        s.delivery,
+		RequiredActions: s.requiredActions,
+		EmailVerified:   s.emailVerified,
+		Repair:          s.repair,
+		Random:          rand.Reader,
+		Log:             s.log,
+		Observer:        s.metrics,
 	})
 	var draining atomic.Bool
+	edge := httpapi.Config{
+		Service:        service,
+		Limits:         s.limits,
+		RequestTimeout: s.requestTimeout,
+		CrossOrigin:    s.crossOrigin,
+		Health:         health.Err,
+		Ready:          func() bool { return !draining.Load() },
+		Realm:          s.realm,
+		Log:            s.log,
+		Metrics:        s.metrics.Handler(),
+		Observe:        s.metrics.ObserveRequest,
+		Traces:         s.traces,
+		Managed:        s.management != nil,
+		Docs:           s.docs,
+	}
 	server := &http.Server{
-		Handler: httpapi.New(httpapi.Config{
-			Service:        service,
-			Limits:         s.limits,
-			RequestTimeout: s.requestTimeout,
-			CrossOrigin:    s.crossOrigin,
-			Health:         health.Err,
-			Ready:          func() bool { return !draining.Load() },
-			Realm:          s.realm,
-			Log:            s.log,
-			Metrics:        metrics.Handler(),
-			Observe:        metrics.ObserveRequest,
-		}),
+		Handler:           httpapi.New(edge),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       min(readTimeout, s.requestTimeout), // A client that is too slow is not taken for a slow provider.
 		WriteTimeout:      readTimeout + s.requestTimeout + answerTimeout,
@@ -249,12 +291,20 @@ func (s server) serve(ctx context.Context, listener net.Listener) error {
 		running.Go(func() { warnOfOpenDoor(background, s.log) })
 	}
 
-	failed := make(chan error, 1)
+	failed := make(chan error, 2)
+	if s.management != nil {
+		management := newManagementServer(httpapi.NewManagement(edge), s.log)
+		running.Go(func() { failed <- management.Serve(s.management) })
+		// Last: while requests are drained, probes and metrics are answered.
+		defer management.Close()
+		s.log.Info("serving metrics and probes", "management", s.management.Addr().String())
+	}
 	running.Go(func() { failed <- server.Serve(listener) })
 	s.log.Info("serving", "address", listener.Addr().String(), "realm", s.realm, "auth_mode", string(s.access.Mode), "version", version())
 
 	select {
 	case err := <-failed:
+		_ = server.Close() // It may be the other listener that failed.
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
@@ -284,7 +334,7 @@ func warnOfOpenDoor(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-func listen(ctx context.Context, host string, port uint16) (net.Listener, error) {
+func listen(ctx context.Context, address string) (net.Listener, error) {
 	var config net.ListenConfig
-	return config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(int(port))))
+	return config.Listen(ctx, "tcp", address)
 }

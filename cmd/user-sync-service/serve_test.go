@@ -16,9 +16,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"user-sync-service/internal/adapters/auditlog"
 	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/adapters/telemetry"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
 	"user-sync-service/internal/ports"
@@ -51,6 +53,7 @@ func (s *stuck) FindUser(ctx context.Context, _ domain.Username) (domain.User, e
 type running struct {
 	address string
 	output  *lockedBuffer // the log and the audit log
+	stop    func()        // begins to drain
 }
 
 // start serves the provider until the end of the test, at which it must end well.
@@ -59,6 +62,8 @@ func start(t *testing.T, provider ports.IdentityProvider, change func(*server)) 
 	var output lockedBuffer
 	serving := server{
 		log:             slog.New(slog.NewJSONHandler(&output, nil)),
+		metrics:         telemetry.NewMetrics(telemetry.Build{}),
+		traces:          noop.NewTracerProvider(),
 		provider:        provider,
 		realm:           "bank",
 		guard:           domain.DefaultGuard(),
@@ -69,7 +74,7 @@ func start(t *testing.T, provider ports.IdentityProvider, change func(*server)) 
 		shutdownTimeout: longest,
 	}
 	change(&serving)
-	listener, err := listen(t.Context(), "127.0.0.1", 0)
+	listener, err := listen(t.Context(), "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	var ended sync.WaitGroup
@@ -78,7 +83,7 @@ func start(t *testing.T, provider ports.IdentityProvider, change func(*server)) 
 		stop()
 		ended.Wait()
 	})
-	return running{listener.Addr().String(), &output}
+	return running{listener.Addr().String(), &output, stop}
 }
 
 // answerOn reads the next answer of a connection.
@@ -174,6 +179,21 @@ func TestServe_RepairsUsersOnlyWhereThatIsWanted(t *testing.T) {
 		assert.Equal(t, http.StatusOK, status)
 		assert.Equal(t, map[string]any{"role": "accountant"}, body[test.member], "%v", body)
 	}
+}
+
+// The wiring of what new users get.
+func TestServe_GivesNewUsersWhatIsConfigured(t *testing.T) {
+	const employee = `{"username":"ines","email":"ines@bank.example","role":"Accountant"}`
+	provider := memory.New(memory.Realm{Roles: []domain.RealmRole{"accountant"}})
+	serving := start(t, provider, func(s *server) {
+		s.delivery, s.requiredActions, s.emailVerified = app.DeliverByEmail, []domain.RequiredAction{"CONFIGURE_TOTP"}, true
+	})
+	status, body := answerOn(t, serving.send(t, http.MethodPost, "/sync/user", employee))
+	assert.Equal(t, http.StatusCreated, status)
+	assert.Equal(t, "ines@bank.example", body["email_sent_to"])
+	assert.Equal(t, []any{"CONFIGURE_TOTP"}, body["required_actions"])
+	assert.NotContains(t, body, "temporary_password")
+	assert.True(t, provider.Users()[0].EmailVerified)
 }
 
 // failingCreation is a provider that leaves a user without its role.

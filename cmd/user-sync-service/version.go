@@ -2,21 +2,36 @@ package main
 
 import "runtime/debug"
 
+// revision is the commit where a build says so with -ldflags "-X main.revision=...", as
+// the Dockerfile does: what is built outside of a repository does not know it otherwise.
+var revision string
+
 // version returns the module's version and the commit it was built from, as far as the
 // build knows them.
 func version() string {
+	version, commit := versionAndRevision()
+	if commit == "" {
+		return version
+	}
+	return version + " " + commit
+}
+
+func versionAndRevision() (version, commit string) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		return "unknown", revision
 	}
-	text := info.Main.Version
-	if text == "" {
-		text = "(devel)"
+	version = info.Main.Version
+	if version == "" {
+		version = "(devel)"
+	}
+	if revision != "" {
+		return version, revision
 	}
 	for _, setting := range info.Settings {
 		if setting.Key == "vcs.revision" {
-			text += " " + setting.Value
+			commit = setting.Value
 		}
 	}
-	return text
+	return version, commit
 }

@@ -25,7 +25,7 @@ func now() time.Time { return time.Date(2026, time.March, 1, 9, 30, 0, 0, time.U
 // newMemory returns a provider with the roles and groups of the default role map, but
 // for one role and one group.
 func newMemory() *memory.Provider {
-	realm := memory.Realm{Policy: domain.PasswordPolicy{MinLength: 12, MinDigits: 2}}
+	realm := memory.Realm{Policy: domain.PasswordPolicy{MinLength: 12, MinDigits: 2}, Now: now}
 	for _, assignment := range domain.DefaultRoleMap().Assignments() {
 		if assignment.Role != "Viewer" {
 			realm.Roles = append(realm.Roles, assignment.Role)
@@ -49,15 +49,17 @@ type bench struct {
 func newBench(provider ports.IdentityProvider, change ...func(*app.Config)) *bench {
 	b := &bench{audit: &auditLog{}, observer: &observer{refused: map[refusal]int{}}, log: &log{}}
 	config := app.Config{
-		Provider: provider,
-		Roles:    domain.DefaultRoleMap(),
-		Guard:    domain.DefaultGuard(),
-		Access:   app.Access{Mode: app.Off},
-		Audit:    b.audit,
-		Random:   rand.Reader,
-		Now:      now,
-		Log:      slog.New(slog.NewTextHandler(b.log, nil)),
-		Observer: b.observer,
+		Provider:        provider,
+		Roles:           domain.DefaultRoleMap(),
+		Guard:           domain.DefaultGuard(),
+		Access:          app.Access{Mode: app.Off},
+		Audit:           b.audit,
+		RequiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor},
+		EmailVerified:   true,
+		Random:          rand.Reader,
+		Now:             now,
+		Log:             slog.New(slog.NewTextHandler(b.log, nil)),
+		Observer:        b.observer,
 	}
 	for _, change := range change {
 		change(&config)
@@ -106,6 +108,13 @@ type observer struct {
 	refused       map[refusal]int
 	auditFailures int
 	partials      int
+	synced        []string
+}
+
+func (o *observer) Synced(outcome string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.synced = append(o.synced, outcome)
 }
 
 func (o *observer) Refused(reason domain.Kind, enforced bool) {

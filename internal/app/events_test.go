@@ -72,6 +72,9 @@ func TestEvents_TellWhatAWriteChanged(t *testing.T) {
 			map[string]any{"required_actions": []domain.RequiredAction(nil)},
 			map[string]any{"required_actions": []domain.RequiredAction{domain.UpdatePassword}})},
 		{"force", allowed(domain.ActionForcePasswordChange, nil, nil)}, // It was required already.
+		{"edit", allowed(domain.ActionUpdateUser, map[string]any{"last_name": ""}, map[string]any{"last_name": "Edited"})},
+		{"edit", allowed(domain.ActionUpdateUser, nil, nil)}, // It is the name already.
+		{"log out", allowed(domain.ActionEndSessions, nil, map[string]any{"sessions_revoked": true})},
 	} {
 		assert.Equal(t, test.want, eventOf(t, provider, useCaseNamed(t, test.use), "Anna"), test.use)
 	}
@@ -90,7 +93,7 @@ func TestEvents_TellWhoWasCreatedAndByWhichMapping(t *testing.T) {
 		After: map[string]any{
 			"email": "Tariq@bank.example", "first_name": "Anna", "last_name": "Smith", "enabled": true, "email_verified": true,
 			"required_actions": []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor},
-			"realm_role":       domain.RealmRole("teller"), "group": domain.Group("tellers"),
+			"realm_role":       domain.RealmRole("teller"), "group": domain.Group("tellers"), "fineract_role": "Cashier",
 		},
 	}, event)
 
@@ -177,7 +180,7 @@ func TestEvents_HoldNoSecret(t *testing.T) {
 
 	password := result.Password.Reveal()
 	require.NotEmpty(t, password)
-	require.Len(t, b.audit.events, 37)
+	require.Len(t, b.audit.events, 55)
 	everything := b.log.String()
 	for _, event := range b.audit.events {
 		encoded, err := json.Marshal(event)

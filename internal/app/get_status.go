@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 
 	"user-sync-service/internal/domain"
 )
@@ -10,19 +11,33 @@ import (
 type Status struct {
 	User        domain.User
 	Memberships domain.Memberships
+	// Details are nil when nobody asked for them.
+	Details *domain.AccountDetails
 }
 
-// GetStatus returns the state of a user's account. It returns NotFound.
-func (s *Service) GetStatus(ctx context.Context, attempt *Attempt, username domain.Username) (Status, error) {
+// GetStatus returns the state of a user's account, with its details where they are
+// wanted, which costs the provider more. It returns NotFound.
+func (s *Service) GetStatus(ctx context.Context, attempt *Attempt, username domain.Username, detailed bool) (Status, error) {
 	attempt.Event.TargetUsername = username.String()
 	user, err := s.Provider.FindUser(ctx, username)
 	if err != nil {
 		return Status{}, err
 	}
 	attempt.Event.TargetID = user.ID
-	memberships, err := s.Provider.Memberships(ctx, user.ID)
-	if err != nil {
+	status := Status{User: user}
+	err, detailsErr := sideBySide(func() (err error) {
+		status.Memberships, err = s.Provider.Memberships(ctx, user.ID)
+		return err
+	}, func() error {
+		if !detailed {
+			return nil
+		}
+		details, err := s.Provider.Details(ctx, user.ID)
+		status.Details = &details
+		return err
+	})
+	if err := errors.Join(err, detailsErr); err != nil {
 		return Status{}, err
 	}
-	return Status{User: user, Memberships: memberships}, nil
+	return status, nil
 }

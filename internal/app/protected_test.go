@@ -27,8 +27,8 @@ func guarded(config *app.Config) {
 func newGuardedRealm(t *testing.T) *memory.Provider {
 	t.Helper()
 	provider := memory.New(memory.Realm{
-		Roles:          []domain.RealmRole{"teller", "realm-admin", "bundle", "operator"},
-		Groups:         []domain.Group{"tellers", "vips", "vips/deputies", "keys", "board", "board/secretaries", "board-2"},
+		Roles:          []domain.RealmRole{"teller", "loan-officer", "realm-admin", "bundle", "operator"},
+		Groups:         []domain.Group{"tellers", "loan-officers", "vips", "vips/deputies", "keys", "board", "board/secretaries", "board-2"},
 		Contains:       map[domain.RealmRole][]domain.RealmRole{"bundle": {"realm-admin"}, "operator": {"manage-users"}},
 		Carries:        map[domain.Group][]domain.RealmRole{"vips": {"realm-admin"}, "keys": {"manage-users"}},
 		Administration: []domain.RealmRole{"manage-users"},

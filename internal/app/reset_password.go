@@ -31,7 +31,7 @@ func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username 
 	if err := s.reserve(ctx); err != nil {
 		return "", err
 	}
-	if err := s.Provider.SendPasswordReset(ctx, user.ID, resetLinkLifespan); err != nil {
+	if err := s.Provider.SendActionsMail(ctx, user.ID, []domain.RequiredAction{domain.UpdatePassword}, resetLinkLifespan); err != nil {
 		return "", err
 	}
 	return user.Email, nil

@@ -28,6 +28,13 @@ type Config struct {
 	// token's signature is enough.
 	Introspector ports.TokenIntrospector
 	Audit        ports.AuditLog
+	// Delivery is how new users get their first password; the zero value is in the answer.
+	Delivery Delivery
+	// RequiredActions are what new users must do at their first sign-in. UpdatePassword
+	// comes with each temporary password, also when it is not among them.
+	RequiredActions []domain.RequiredAction
+	// EmailVerified makes the addresses of new users count as verified.
+	EmailVerified bool
 	// Repair makes SyncUser give existing users what they lack of the assignment, if this
 	// program created them and nothing protects them. Else it only tells.
 	Repair bool
@@ -50,6 +57,9 @@ type Observer interface {
 	// AuditFailed is told of each event that could not be recorded, and of each write
 	// that was refused because its event could not have been.
 	AuditFailed()
+	// Synced is told of each attempt to sync a user that got as far as the use case, and
+	// whether it was "created", "exists", "repaired", "refused" or "failed".
+	Synced(outcome string)
 	// LeftPartial is told of each user that was, or may have been, left incomplete.
 	LeftPartial()
 }
@@ -59,6 +69,8 @@ type Observer interface {
 //   - SyncUser makes sure that a user exists.
 //   - ResetPassword mails a user a link to choose a new password.
 //   - SetStatus switches a user's account on or off.
+//   - UpdateUser changes a user's data, role and group.
+//   - EndSessions ends all sessions of a user.
 //   - ForcePasswordChange makes a user change the password at the next sign-in.
 //   - GetStatus reports the state of a user's account.
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"user-sync-service/internal/domain"
 )
@@ -15,41 +16,56 @@ type SyncUserInput struct {
 	FineractRole string
 	FirstName    string
 	LastName     string
+	// Attributes are those of a new user, without the Fineract role.
+	Attributes domain.Attributes
 }
 
 // SyncUserResult says what SyncUser found or made.
 type SyncUserResult struct {
 	ID domain.UserID
-	// Created is false when the user existed before. Only a created user has the Password
-	// and the RequiredActions, only one that existed Drift and Repaired.
+	// Created is false when the user existed before. Only a created user has the Password,
+	// the RequiredActions and EmailSentTo, only one that existed Drift and Repaired.
 	Created         bool
-	Password        domain.Secret
+	Password        domain.Secret // empty: the user has none, a mail leads to one
 	RequiredActions []domain.RequiredAction
+	EmailSentTo     string   // empty: no mail was sent
 	Warnings        []string // sentences for the administrator
 	// Drift is what the user still lacks of the assignment, Repaired what it was given now.
 	Drift, Repaired domain.Assignment
 }
 
 // SyncUser makes sure that the employee has an account: it creates one with the mapped
-// role and group and a temporary password, or reports the one that exists. An existing
+// role and group and a way to a password, or reports the one that exists. An existing
 // user with this username counts as the employee's only when it has the same e-mail
 // address or none. What such a user lacks of the role and the group is told, and given
-// where Repair says so.
+// where Repair says so. A created user stays also when its mail could not be sent.
 //
 // It returns ProtectedUser for a protected username, PrivilegeEscalation when the realm
 // would grant more than the role map says, UsernameConflict for another person's
 // account, EmailConflict when the address belongs to another user, UnknownRole when the
 // realm lacks the mapped role, and what CreateUser of the identity provider returns.
 func (s *Service) SyncUser(ctx context.Context, attempt *Attempt, in SyncUserInput) (SyncUserResult, error) {
-	user := domain.NewUser{
-		Username:        in.Username,
-		Email:           in.Email,
-		FirstName:       in.FirstName,
-		LastName:        in.LastName,
-		EmailVerified:   true, // the address comes from the bank's own records
-		Assignment:      s.Roles.Assign(in.FineractRole),
-		RequiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor},
+	result, err := s.syncUser(ctx, attempt, in)
+	s.Observer.Synced(syncOutcome(result, err))
+	return result, err
+}
+
+// syncOutcome is what operators count.
+func syncOutcome(result SyncUserResult, err error) string {
+	switch {
+	case err != nil:
+		return string(outcomeOf(domain.AsError(err).Kind))
+	case result.Created:
+		return "created"
+	case !result.Repaired.IsEmpty():
+		return "repaired"
+	default:
+		return "exists"
 	}
+}
+
+func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInput) (SyncUserResult, error) {
+	user := s.newUser(in)
 	attempt.Event.TargetUsername = in.Username.String()
 	attempt.Event.FineractRole, attempt.Event.Assignment = in.FineractRole, user.Assignment
 	if err := s.Guard.CheckName(in.Username.String()); err != nil {
@@ -72,12 +88,34 @@ func (s *Service) SyncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 		return SyncUserResult{}, namingRole(err, user.Assignment.Role)
 	}
 	attempt.Event.TargetID = created.ID
-	result := SyncUserResult{ID: created.ID, Created: true, Password: user.Password, RequiredActions: user.RequiredActions}
-	if created.MissingGroup != "" {
-		delete(attempt.Event.After, "group")
-		result.Warnings = []string{s.warnOfMissingGroup(ctx, attempt, created.MissingGroup)}
+	result := SyncUserResult{ID: created.ID, Created: true, Password: user.Password, RequiredActions: created.RequiredActions}
+	result.Warnings = s.leftOut(ctx, attempt, user, created)
+	if s.Delivery.sendsMail() {
+		var warning string
+		result.EmailSentTo, warning = s.mailNewUser(ctx, attempt, user, created)
+		if warning != "" {
+			result.Warnings = append(result.Warnings, warning)
+		}
 	}
 	return result, nil
+}
+
+// newUser returns the user to create, without a password.
+func (s *Service) newUser(in SyncUserInput) domain.NewUser {
+	user := domain.NewUser{
+		Username:        in.Username,
+		Email:           in.Email,
+		FirstName:       in.FirstName,
+		LastName:        in.LastName,
+		EmailVerified:   s.EmailVerified,
+		Assignment:      s.Roles.Assign(in.FineractRole),
+		Attributes:      withRole(in.Attributes, in.FineractRole),
+		RequiredActions: slices.Clone(s.RequiredActions),
+	}
+	if s.Delivery.showsPassword() {
+		user.RequiredActions = withUpdatePassword(user.RequiredActions)
+	}
+	return user
 }
 
 // checkGrant makes sure that the assignment grants nothing that the role map does not
@@ -98,35 +136,14 @@ func namingRole(err error, role domain.RealmRole) error {
 	return &domain.Error{Kind: domain.UnknownRole, Message: fmt.Sprintf("The role '%s' does not exist in the system.", role), Err: err}
 }
 
-// warnOfMissingGroup tells the operators that the realm lacks a group of the role map,
-// and returns the sentence for the administrator.
-func (s *Service) warnOfMissingGroup(ctx context.Context, attempt *Attempt, group domain.Group) string {
-	s.Log.WarnContext(ctx, "the realm lacks a mapped group, the user was left without it",
-		"group", string(group), "request_id", attempt.Event.RequestID)
-	return fmt.Sprintf("The group '%s' does not exist and was left out.", group)
-}
-
-// createdFields is what the audit log says of a new user.
-func createdFields(user domain.NewUser) map[string]any {
-	fields := map[string]any{
-		"email":            user.Email.String(),
-		"first_name":       user.FirstName,
-		"last_name":        user.LastName,
-		"enabled":          true,
-		"email_verified":   user.EmailVerified,
-		"required_actions": user.RequiredActions,
-		"realm_role":       user.Assignment.Role,
-	}
-	if user.Assignment.Group != "" {
-		fields["group"] = user.Assignment.Group
-	}
-	return fields
-}
-
-// create gives the user a temporary password and creates it. A refused password is
-// tried once more, because the policy it was made for may have been an old one.
+// create gives the user a temporary password, where one is wanted, and creates it. A
+// refused password is followed by others, because the policy it was made for may have
+// been an old one, or may have rules that only the provider can judge by.
 func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.CreatedUser, error) {
-	const tries = 2
+	if !s.Delivery.showsPassword() {
+		return s.Provider.CreateUser(ctx, *user)
+	}
+	const tries = 3
 	var created domain.CreatedUser
 	var err error
 	for range tries {

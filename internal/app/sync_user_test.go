@@ -26,7 +26,7 @@ func TestSyncUser_CreatesAWholeUser(t *testing.T) {
 	require.Len(t, users, 1)
 	assert.Equal(t, domain.User{
 		ID: result.ID, Username: "anna", Email: "anna@bank.example", FirstName: "Anna", LastName: "Smith", Enabled: true, EmailVerified: true,
-		RequiredActions: result.RequiredActions, Managed: true,
+		RequiredActions: result.RequiredActions, Attributes: domain.Attributes{domain.FineractRoleName: "Cashier"}, CreatedAt: now(), Managed: true,
 	}, users[0])
 	memberships, err := provider.Memberships(t.Context(), result.ID)
 	require.NoError(t, err)
@@ -118,35 +118,6 @@ func TestSyncUser_EitherConflictMayMeanExists(t *testing.T) {
 func mayGrant(t *testing.T, provider *portmock.MockIdentityProvider) {
 	t.Helper()
 	provider.EXPECT().RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "tellers"}).Return(domain.Rights{Roles: []string{"teller"}}, nil)
-}
-
-// A policy may have changed since it was read; one more try settles that, more would
-// only hide a fault.
-func TestSyncUser_TriesARefusedPasswordOnceMore(t *testing.T) {
-	in := employee(t, "anna", "anna@bank.example", "Cashier")
-	refused := &domain.Error{Kind: domain.PasswordRefused}
-
-	provider := newMock(t)
-	mayGrant(t, provider)
-	provider.EXPECT().PasswordPolicy(t.Context()).Return(domain.PasswordPolicy{}, nil)
-	first := provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, refused)
-	provider.EXPECT().PasswordPolicy(t.Context()).Return(domain.PasswordPolicy{MinLength: 30}, nil).After(first)
-	var second domain.NewUser
-	provider.EXPECT().CreateUser(t.Context(), gomock.Any()).DoAndReturn(func(_ any, user domain.NewUser) (domain.CreatedUser, error) {
-		second = user
-		return domain.CreatedUser{ID: "7"}, nil
-	}).After(first)
-	result, err := syncUser(t, provider, in)
-	require.NoError(t, err)
-	assert.Len(t, second.Password.Reveal(), 30)
-	assert.Equal(t, second.Password, result.Password, "the password that was set is the one that is returned")
-
-	provider = newMock(t)
-	mayGrant(t, provider)
-	provider.EXPECT().PasswordPolicy(t.Context()).Times(2)
-	provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, refused).Times(2)
-	_, err = syncUser(t, provider, in)
-	require.ErrorIs(t, err, domain.PasswordRefused)
 }
 
 func TestSyncUser_CreatesNobodyForAPolicyThatCannotBeMet(t *testing.T) {

@@ -38,7 +38,19 @@ func forcePasswordChange(t *testing.T, provider ports.IdentityProvider, name str
 func getStatus(t *testing.T, provider ports.IdentityProvider, name string) (app.Status, error) {
 	t.Helper()
 	b := newBench(provider)
-	return b.GetStatus(t.Context(), b.Begin(domain.ActionGetStatus), username(t, name))
+	return b.GetStatus(t.Context(), b.Begin(domain.ActionGetStatus), username(t, name), false)
+}
+
+func updateUser(t *testing.T, provider ports.IdentityProvider, name string, in app.UpdateUserInput) (app.UpdateUserResult, error) {
+	t.Helper()
+	b := newBench(provider)
+	return b.UpdateUser(t.Context(), b.Begin(domain.ActionUpdateUser), username(t, name), in)
+}
+
+func endSessions(t *testing.T, provider ports.IdentityProvider, name string) error {
+	t.Helper()
+	b := newBench(provider)
+	return b.EndSessions(t.Context(), b.Begin(domain.ActionEndSessions), username(t, name))
 }
 
 // useCase is one thing that can be done to a user, whatever it gives back.
@@ -73,6 +85,17 @@ func targeting() []useCase {
 			_, err := s.ForcePasswordChange(ctx, attempt, username(t, name))
 			return err
 		}},
+		{"edit", domain.ActionUpdateUser, func(ctx context.Context, t *testing.T, s *app.Service, attempt *app.Attempt, name string) error {
+			_, err := s.UpdateUser(ctx, attempt, username(t, name), app.UpdateUserInput{Change: domain.UserChange{LastName: new("Edited")}})
+			return err
+		}},
+		{"move", domain.ActionUpdateUser, func(ctx context.Context, t *testing.T, s *app.Service, attempt *app.Attempt, name string) error {
+			_, err := s.UpdateUser(ctx, attempt, username(t, name), app.UpdateUserInput{FineractRole: "Loan Officer"})
+			return err
+		}},
+		{"log out", domain.ActionEndSessions, func(ctx context.Context, t *testing.T, s *app.Service, attempt *app.Attempt, name string) error {
+			return s.EndSessions(ctx, attempt, username(t, name))
+		}},
 	}
 }
 
@@ -82,7 +105,7 @@ func writing() []useCase { return append(targeting(), syncing()) }
 // reading is the use case that changes nothing.
 func reading() useCase {
 	return useCase{"status", domain.ActionGetStatus, func(ctx context.Context, t *testing.T, s *app.Service, attempt *app.Attempt, name string) error {
-		_, err := s.GetStatus(ctx, attempt, username(t, name))
+		_, err := s.GetStatus(ctx, attempt, username(t, name), true)
 		return err
 	}}
 }

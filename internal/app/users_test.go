@@ -24,7 +24,7 @@ func TestResetPassword_MailsTheUser(t *testing.T) {
 func TestResetPassword_LinkIsValidForADay(t *testing.T) {
 	provider := newMock(t)
 	finds(t, provider, domain.User{ID: "7", Email: "anna@bank.example", Enabled: true})
-	provider.EXPECT().SendPasswordReset(t.Context(), domain.UserID("7"), 24*time.Hour)
+	provider.EXPECT().SendActionsMail(t.Context(), domain.UserID("7"), []domain.RequiredAction{domain.UpdatePassword}, 24*time.Hour)
 	_, err := resetPassword(t, provider, "anna")
 	require.NoError(t, err)
 }
@@ -121,7 +121,7 @@ func TestGetStatus_IsWholeOrAnError(t *testing.T) {
 	status, err := getStatus(t, provider, "Anna")
 	require.NoError(t, err)
 	assert.Equal(t, app.Status{
-		User:        domain.User{ID: id, Username: "anna", Email: "anna@bank.example", Enabled: true},
+		User:        domain.User{ID: id, Username: "anna", Email: "anna@bank.example", Enabled: true, CreatedAt: now()},
 		Memberships: domain.Memberships{Roles: []domain.RealmRole{"teller"}, Groups: []string{"tellers"}},
 	}, status)
 

@@ -12,6 +12,8 @@ const (
 	ActionSetStatus           Action = "set_status"
 	ActionForcePasswordChange Action = "force_password_change"
 	ActionGetStatus           Action = "get_status"
+	ActionUpdateUser          Action = "update_user"
+	ActionEndSessions         Action = "end_sessions"
 )
 
 // Writes reports whether the action may change something.

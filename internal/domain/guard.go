@@ -87,7 +87,7 @@ func (g Guard) CheckGrant(assignment Assignment, rights Rights) error {
 	}
 	return &Error{
 		Kind:    PrivilegeEscalation,
-		Message: fmt.Sprintf("Nothing was created: it would grant the role '%s' beyond the mapping.", role),
+		Message: fmt.Sprintf("Nothing was changed: it would grant the role '%s' beyond the mapping.", role),
 		Err:     fmt.Errorf("the role %s, which the role map does not name, comes with role %q and group %q", role, assignment.Role, assignment.Group),
 	}
 }

@@ -1,121 +1,130 @@
 package domain
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 	"strings"
 )
 
-// minPasswordLength is the least length of a generated password in characters,
-// whatever the realm allows.
-const minPasswordLength = 16
-
-// maxPasswordTries bounds the search for a password that does not happen to contain a
-// forbidden name. One try nearly always does.
-const maxPasswordTries = 100
-
-// PasswordPolicy is what a realm asks of passwords. Counts are in characters; the zero
-// value asks for nothing.
-type PasswordPolicy struct {
-	MinLength  int
-	MaxLength  int // 0: no limit
-	MinLower   int
-	MinUpper   int
-	MinDigits  int
-	MinSpecial int
-	// NotUsername and NotEmail forbid a password that equals the name,
-	// NotContainsUsername one that has the username in it. Letter case never helps.
-	NotUsername         bool
-	NotEmail            bool
-	NotContainsUsername bool
-}
-
-// characterClass is an alphabet and the least number of characters to take from it.
-type characterClass struct {
-	alphabet string
-	min      int
-}
-
-// classes returns the alphabets of a generated password: at least one character of
-// each, more where the policy asks for more.
-func (p PasswordPolicy) classes() []characterClass {
-	return []characterClass{
-		{"abcdefghijklmnopqrstuvwxyz", max(1, p.MinLower)},
-		{"ABCDEFGHIJKLMNOPQRSTUVWXYZ", max(1, p.MinUpper)},
-		{"0123456789", max(1, p.MinDigits)},
-		{"!@#$%^&*", max(1, p.MinSpecial)},
-	}
-}
-
-// length returns the length of a generated password, or UnsatisfiablePolicy.
-func (p PasswordPolicy) length() (int, error) {
-	required := 0
-	for _, class := range p.classes() {
-		required += class.min
-	}
-	length := max(minPasswordLength, p.MinLength, required)
-	if p.MaxLength > 0 && length > p.MaxLength {
-		return 0, &Error{
-			Kind:    UnsatisfiablePolicy,
-			Message: fmt.Sprintf("The password policy allows %d characters, but %d are needed.", p.MaxLength, length),
-			Err:     fmt.Errorf("maxLength %d is below the needed %d characters", p.MaxLength, length),
-		}
-	}
-	return length, nil
-}
-
-// allows reports whether the rules about names let password pass.
-func (p PasswordPolicy) allows(password string, username Username, email Email) bool {
-	lower, name := strings.ToLower(password), strings.ToLower(username.String())
-	switch {
-	case p.NotUsername && lower == name:
-		return false
-	case p.NotEmail && lower == strings.ToLower(email.String()):
-		return false
-	case p.NotContainsUsername && strings.Contains(lower, name):
-		return false
-	}
-	return true
-}
-
 // GeneratePassword makes a temporary password that satisfies the policy: 16 characters
 // or more with lower and upper case letters, digits and "!@#$%^&*", and no two equal
-// neighbours. It returns UnsatisfiablePolicy, or Internal when random fails.
+// neighbours. Some of the four are left out only where the policy has no room for them.
+// It returns UnsatisfiablePolicy, or Internal when random fails.
+//
+// Counts, lengths and the username are seen to while a password is made. What remains
+// is tried out, and after some thousands of tries in vain the policy counts as
+// unsatisfiable.
 func GeneratePassword(random io.Reader, policy PasswordPolicy, username Username, email Email) (Secret, error) {
-	length, err := policy.length()
-	if err != nil {
+	if err := policy.contradiction(); err != nil {
 		return Secret{}, err
 	}
-	for range maxPasswordTries {
-		password, err := generate(random, policy.classes(), length)
-		if err != nil {
-			return Secret{}, fmt.Errorf("generate password: %w", err)
-		}
-		if policy.allows(password, username, email) {
-			return NewSecret(password), nil
+	avoided := ""
+	if policy.NotContainsUsername {
+		avoided = username.String()
+	}
+	var violation error
+	for _, shape := range policy.shapes() {
+		for range shape.tries {
+			password, err := shape.generate(random, avoided)
+			if err != nil {
+				return Secret{}, fmt.Errorf("generate password: %w", err)
+			}
+			if violation = policy.violation(password, username, email); violation == nil {
+				return NewSecret(password), nil
+			}
 		}
 	}
-	return Secret{}, &Error{
-		Kind:    UnsatisfiablePolicy,
-		Message: "The password policy forbids passwords that contain this username.",
-		Err:     fmt.Errorf("no allowed password in %d tries", maxPasswordTries),
+	return Secret{}, violation
+}
+
+// shape says what a password is made of, and how often it is worth trying.
+type shape struct {
+	classes []characterClass
+	length  int
+	tries   int
+}
+
+// shapes returns what passwords can be made of, the best one first. The others are for
+// patterns: those that allow only some of the characters, such as "[A-Za-z0-9]+", and
+// those that want more of them, such as ".{20,}". All are tried a few times before any
+// is tried often.
+func (p PasswordPolicy) shapes() []shape {
+	// Patterns often take few of the special characters, so it is worth while to go on
+	// with the best one.
+	shapes := []shape{p.shape(p.classes(), 50)}
+	if len(p.Patterns) == 0 {
+		return shapes
 	}
+	for _, part := range p.parts() {
+		shapes = append(shapes, p.shape(part, 3))
+	}
+	longer := shapes[:min(2, len(shapes))]
+	for more := range 48 {
+		for _, next := range longer {
+			next.length, next.tries = next.length+more+1, 1
+			if next.length <= p.longest() {
+				shapes = append(shapes, next)
+			}
+		}
+	}
+	for _, often := range shapes {
+		often.tries *= 20
+		shapes = append(shapes, often)
+	}
+	return shapes
+}
+
+// shape returns the shape of passwords from the classes. It takes at least one character
+// of each class, if there is room for that.
+func (p PasswordPolicy) shape(classes []characterClass, tries int) shape {
+	each := slices.Clone(classes)
+	for i := range each {
+		each[i].min = max(1, each[i].min)
+	}
+	if total(each) > p.longest() {
+		each = classes
+	}
+	return shape{classes: each, length: max(minPasswordLength, p.MinLength, total(each)), tries: tries}
+}
+
+// parts returns each selection of some classes that has all those of which the policy
+// wants characters. Larger ones come first, above all the one without special
+// characters.
+func (p PasswordPolicy) parts() [][]characterClass {
+	all := p.classes()
+	var parts [][]characterClass
+	for chosen := range 1 << len(all) { // one bit for each class
+		var part []characterClass
+		for i, class := range all {
+			if chosen>>i&1 == 1 {
+				part = append(part, class)
+			}
+		}
+		if len(part) > 0 && len(part) < len(all) && total(part) == total(all) {
+			parts = append(parts, part)
+		}
+	}
+	slices.SortStableFunc(parts, func(a, b []characterClass) int { return cmp.Compare(len(b), len(a)) })
+	return parts
 }
 
 // generate draws the class of every position first, then the characters: so each is
-// free but for its left neighbour, and nothing has to be drawn again.
-func generate(random io.Reader, classes []characterClass, length int) (string, error) {
-	alphabets := make([]string, 0, length)
+// free but for its left neighbour and the last character of the avoided name, and
+// nothing has to be drawn again. Letter case does not matter for the name.
+func (s shape) generate(random io.Reader, avoided string) (string, error) {
+	alphabets := make([]string, 0, s.length)
 	everything := ""
-	for _, class := range classes {
+	for _, class := range s.classes {
 		everything += class.alphabet
 		for range class.min {
 			alphabets = append(alphabets, class.alphabet)
 		}
 	}
-	for len(alphabets) < length {
+	for len(alphabets) < s.length {
 		alphabets = append(alphabets, everything)
 	}
 	for i := len(alphabets) - 1; i > 0; i-- { // Fisher-Yates shuffle
@@ -126,11 +135,13 @@ func generate(random io.Reader, classes []characterClass, length int) (string, e
 		alphabets[i], alphabets[j] = alphabets[j], alphabets[i]
 	}
 
-	password := make([]byte, 0, length)
+	avoided = strings.ToLower(avoided)
+	password := make([]byte, 0, s.length)
 	for _, alphabet := range alphabets {
 		if len(password) > 0 {
-			alphabet = strings.ReplaceAll(alphabet, string(password[len(password)-1]), "")
+			alphabet = without(alphabet, password[len(password)-1:])
 		}
+		alphabet = without(alphabet, completing(avoided, password))
 		i, err := draw(random, len(alphabet))
 		if err != nil {
 			return "", err
@@ -138,6 +149,28 @@ func generate(random io.Reader, classes []characterClass, length int) (string, e
 		password = append(password, alphabet[i])
 	}
 	return string(password), nil
+}
+
+// completing returns the characters after which the password would end with the name,
+// which is in lower case.
+func completing(name string, password []byte) []byte {
+	if name == "" {
+		return nil
+	}
+	start, last := name[:len(name)-1], name[len(name)-1:]
+	end := password[max(0, len(password)-len(start)):]
+	if strings.ToLower(string(end)) != start {
+		return nil
+	}
+	return []byte(last + strings.ToUpper(last))
+}
+
+// without returns the alphabet without some characters.
+func without(alphabet string, characters []byte) string {
+	for _, c := range characters {
+		alphabet = strings.ReplaceAll(alphabet, string(rune(c)), "")
+	}
+	return alphabet
 }
 
 // draw returns a uniform number in [0, n).

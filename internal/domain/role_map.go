@@ -1,6 +1,12 @@
 package domain
 
-import "strings"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // RealmRole is the exact name of a role at the identity provider.
 type RealmRole string
@@ -62,6 +68,15 @@ func (m RoleMap) Assignments() []Assignment {
 		all = append(all, rule.Assignment)
 	}
 	return append(all, m.fallback)
+}
+
+// Fingerprint returns a short text that differs for maps that assign differently.
+func (m RoleMap) Fingerprint() string {
+	hash := sha256.New()
+	for _, rule := range append(slices.Clone(m.rules), RoleRule{Assignment: m.fallback}) {
+		fmt.Fprintf(hash, "%q %q %q %q\n", rule.FineractRole, rule.Assignment.Role, rule.Assignment.Group, rule.Assignment.Privileged)
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:6])
 }
 
 // DefaultRoleMap returns the mapping of the bank's present roles.

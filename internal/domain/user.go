@@ -4,6 +4,7 @@ import (
 	"net/mail"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -91,6 +92,10 @@ type User struct {
 	Enabled         bool
 	EmailVerified   bool
 	RequiredActions []RequiredAction
+	// CreatedAt is when the account was made; zero: the provider does not tell.
+	CreatedAt time.Time
+	// Attributes are those of ours that the provider keeps for the user.
+	Attributes Attributes
 	// Managed tells that this program created the user. It is false for users of others,
 	// and for all where the provider cannot keep who created whom.
 	Managed bool
@@ -108,15 +113,33 @@ type Memberships struct {
 	Groups []string
 }
 
+// AccountDetails are what takes more than a look at the user to know.
+type AccountDetails struct {
+	// Locked tells that the provider lets nobody sign in after wrong passwords, until
+	// LockedUntil; a zero LockedUntil means until somebody lifts the lock.
+	Locked      bool
+	LockedUntil time.Time
+	// EffectiveRoles are all realm roles that the user holds in the end, through groups
+	// and other roles too, in alphabetical order.
+	EffectiveRoles []RealmRole
+	HasPassword    bool
+	// SecondFactors are the kinds of credentials beside the password, each once, in
+	// alphabetical order and in the provider's own words ("otp", "webauthn").
+	SecondFactors []string
+}
+
 // NewUser is what it takes to create an enabled user.
 type NewUser struct {
-	Username        Username
-	Email           Email
-	FirstName       string // may be empty
-	LastName        string // may be empty
-	EmailVerified   bool
-	Assignment      Assignment
-	Password        Secret // temporary: must be changed at the first sign-in
+	Username      Username
+	Email         Email
+	FirstName     string // may be empty
+	LastName      string // may be empty
+	EmailVerified bool
+	Assignment    Assignment
+	Attributes    Attributes
+	// Password is temporary: it must be changed at the first sign-in. Empty: the user
+	// gets none, and cannot sign in before having chosen one by way of a mail.
+	Password        Secret
 	RequiredActions []RequiredAction
 }
 
@@ -126,6 +149,24 @@ type CreatedUser struct {
 	// MissingGroup is the group of the assignment when the realm lacks it and the user
 	// was created without; empty otherwise.
 	MissingGroup Group
+	// RequiredActions are those that the user has now.
+	RequiredActions []RequiredAction
+	// Unstored are the attributes that the realm does not keep, in alphabetical order.
+	Unstored []Attribute
+}
+
+// UserChange is what to change of a user; what is nil stays as it is. An empty name, or
+// an attribute with an empty value, is taken away.
+type UserChange struct {
+	Email      *Email
+	FirstName  *string
+	LastName   *string
+	Attributes Attributes
+}
+
+// IsEmpty reports whether nothing is to be changed.
+func (c UserChange) IsEmpty() bool {
+	return c.Email == nil && c.FirstName == nil && c.LastName == nil && len(c.Attributes) == 0
 }
 
 func isBlankOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }

@@ -56,12 +56,18 @@ type IdentityProvider interface {
 	// old; after CreateUser has returned PasswordRefused it is current.
 	PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, error)
 
-	// CreateUser makes an enabled user with its role, group, temporary password and
-	// required actions, or leaves nothing behind. A group that the realm lacks is left
-	// out and named in the result; everything else is done or an error.
+	// Details returns what FindUser does not know of the account. It returns all of it or
+	// an error, never something that could not be read as absent.
+	Details(ctx context.Context, id domain.UserID) (domain.AccountDetails, error)
+
+	// CreateUser makes an enabled user with its role, group, attributes, temporary
+	// password and required actions, or leaves nothing behind. Left out, and named in the
+	// result, are a group that the realm lacks, required actions that it does not know or
+	// has switched off, and attributes that it does not keep (these may have been read
+	// some minutes ago); everything else is done or an error.
 	//
 	// The password is temporary: UpdatePassword is among the user's required actions even
-	// when it was not asked for.
+	// when it was not asked for. A user without one cannot sign in.
 	//
 	// It returns UnknownRole when the realm lacks the role, UsernameConflict or
 	// EmailConflict when another user goes by the name or the address (when both are
@@ -81,6 +87,18 @@ type IdentityProvider interface {
 	// any other failure one of the two may have been given.
 	Assign(ctx context.Context, id domain.UserID, assignment domain.Assignment) (missing domain.Group, err error)
 
+	// Unassign takes the role, if the user holds it directly, and the group of the
+	// assignment away, either of which may be empty, and changes nothing else. What the
+	// user or the realm does not have is no error.
+	Unassign(ctx context.Context, id domain.UserID, assignment domain.Assignment) error
+
+	// UpdateUser changes what the change names and nothing else, in one step. It returns
+	// the attributes that were to be set and that the realm does not keep, in alphabetical
+	// order, EmailConflict when the address belongs to another user, and InvalidField when
+	// the realm's rules refuse a field, one that stays included; an attribute goes by its
+	// own name there.
+	UpdateUser(ctx context.Context, id domain.UserID, change domain.UserChange) (unstored []domain.Attribute, err error)
+
 	// SetEnabled switches the account on or off and changes nothing else. Enabling also
 	// lifts a lock that the provider has put on the account after failed sign-ins.
 	// Disabling alone does not promise to end sessions. It returns InvalidField when
@@ -96,11 +114,12 @@ type IdentityProvider interface {
 	// else. It returns InvalidField when the realm's rules refuse the user's present data.
 	SetRequiredActions(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error
 
-	// SendPasswordReset mails the user a link, valid for lifespan, that leads to the
-	// choice of a new password. It is never tried again once the provider may have seen
-	// it: after Timeout or Unavailable the mail may have gone out. It returns NoEmail,
-	// UserDisabled, or EmailDeliveryFailed when the provider cannot send mails.
-	SendPasswordReset(ctx context.Context, id domain.UserID, lifespan time.Duration) error
+	// SendActionsMail mails the user a link, valid for lifespan, that leads through the
+	// actions; the user's required actions stay as they are. It is never tried again once
+	// the provider may have seen it: after Timeout or Unavailable the mail may have gone
+	// out. It returns NoEmail, UserDisabled, or EmailDeliveryFailed when the provider
+	// cannot send mails.
+	SendActionsMail(ctx context.Context, id domain.UserID, actions []domain.RequiredAction, lifespan time.Duration) error
 
 	// Check reports whether the provider answers and accepts the service's credentials.
 	Check(ctx context.Context) error

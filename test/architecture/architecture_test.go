@@ -44,20 +44,24 @@ func layers() []layer {
 		{path: "internal/adapters/memory", allows: []string{"internal/domain", "internal/ports"}, noStandard: core},
 		{path: "internal/adapters/keycloak", allows: []string{
 			"internal/domain", "internal/ports", "github.com/Nerzal/gocloak/v13", "github.com/go-resty/resty/v2", "golang.org/x/sync/errgroup",
-			"github.com/failsafe-go/failsafe-go/...",
+			"github.com/failsafe-go/failsafe-go/...", "github.com/dlclark/regexp2/v2", "go.opentelemetry.io/otel/...",
 		}},
 		{path: "internal/adapters/accesstoken", allows: []string{
 			"internal/domain", "internal/ports", "github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4/...",
 		}},
 		{path: "internal/adapters/auditlog", allows: []string{"internal/domain", "internal/ports", "golang.org/x/sys/unix"}},
 		{path: "internal/adapters/httpapi", allows: []string{
-			"internal/domain", "internal/app", "github.com/go-chi/chi/v5/...", "github.com/go-chi/httprate",
+			"internal/domain", "internal/app", "github.com/go-chi/chi/v5/...", "github.com/go-chi/httprate", "go.opentelemetry.io/otel/...",
+			"github.com/swaggest/swgui/...",
 		}},
-		{path: "internal/adapters/telemetry", allows: []string{"internal/domain", "github.com/prometheus/client_golang/..."}},
+		{path: "internal/adapters/telemetry", allows: []string{"internal/domain", "github.com/prometheus/client_golang/...", "go.opentelemetry.io/otel/...",
+			"github.com/go-logr/logr", // OpenTelemetry's own log is set in its words.
+		}},
 		{path: "cmd/...", allows: []string{
 			"internal/...", "github.com/alecthomas/kong", "github.com/kelseyhightower/envconfig", "github.com/joho/godotenv",
+			"go.opentelemetry.io/otel/trace/...",
 		}},
-		{path: "test/keycloaktest", allows: []string{"github.com/emersion/go-smtp"}},
+		{path: "test/keycloaktest", allows: []string{"github.com/emersion/go-smtp", "golang.org/x/net/html"}},
 	}
 }
 

@@ -50,6 +50,9 @@ func TestAudit_EveryWriteIsOneOfKeycloaks(t *testing.T) {
 		},
 		{"force once more", writeAttempts()[3], nil, nil, nil},
 		{"read", attempts()[4], nil, nil, nil},
+		{"edit", writeAttempts()[4], []string{"UPDATE users/{id}"}, map[string]any{"last_name": "Teller"}, map[string]any{"last_name": "Edited"}},
+		{"edit once more", writeAttempts()[4], nil, nil, nil},
+		{"log out", writeAttempts()[5], []string{"ACTION users/{id}/logout"}, nil, map[string]any{"sessions_revoked": true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := c.attempt.on("target", "newcomer")

@@ -258,8 +258,9 @@ func (m *matrix) try(t *testing.T, number int, c credential) {
 	}
 	waiting.Wait()
 	if c.write == granted {
-		// Created twice with a role, two mails, switched on twice, forced once.
-		assert.Len(t, m.ledger.writes(t), writes+2*2+2+2+1)
+		// Created twice with a role, two mails, switched on twice, forced once, edited once,
+		// logged out twice.
+		assert.Len(t, m.ledger.writes(t), writes+2*2+2+2+1+1+2)
 		assert.Len(t, m.sink.Mails(), mails+2)
 		return
 	}

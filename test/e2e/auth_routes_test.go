@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,11 +25,15 @@ func attempts() []attempt {
 		{"set_status", http.MethodPut, "/users/{u}/status", `{"enabled":true}`, http.StatusOK},
 		{"force_password_change", http.MethodPost, "/users/{u}/force-password-change", "", http.StatusOK},
 		{"get_status", http.MethodGet, "/users/{u}/keycloak-status", "", http.StatusOK},
+		{"update_user", http.MethodPut, "/users/{u}", `{"lastName":"Edited"}`, http.StatusOK},
+		{"end_sessions", http.MethodPost, "/users/{u}/logout", "", http.StatusOK},
 	}
 }
 
-// writeAttempts are those that change something.
-func writeAttempts() []attempt { return attempts()[:4] }
+// writeAttempts are those that change something, in the same order.
+func writeAttempts() []attempt {
+	return slices.DeleteFunc(attempts(), func(a attempt) bool { return !a.writes() })
+}
 
 func (a attempt) writes() bool { return a.action != "get_status" }
 

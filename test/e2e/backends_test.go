@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"user-sync-service/internal/adapters/auditlog"
 	"user-sync-service/internal/adapters/httpapi"
@@ -96,7 +97,7 @@ func memoryBackend(t *testing.T) backend {
 	tokens := map[caller]string{theAdministrator: rand.Text(), aTeller: rand.Text()}
 
 	log := slog.New(slog.DiscardHandler)
-	metrics := telemetry.NewMetrics()
+	metrics := telemetry.NewMetrics(telemetry.Build{})
 	guard := domain.DefaultGuard()
 	guard.ProtectedUsers = []string{protectedName}
 	server := httptest.NewServer(httpapi.New(httpapi.Config{
@@ -110,10 +111,12 @@ func memoryBackend(t *testing.T) backend {
 				tokens[theAdministrator]: {Subject: string(id), Username: administratorName, Roles: []string{"admin"}},
 				tokens[aTeller]:          {Subject: "7", Username: "some.teller", Roles: []string{"teller"}},
 			},
-			Audit:    auditlog.New(io.Discard),
-			Random:   rand.Reader,
-			Log:      log,
-			Observer: metrics,
+			Audit:           auditlog.New(io.Discard),
+			RequiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor},
+			EmailVerified:   true,
+			Random:          rand.Reader,
+			Log:             log,
+			Observer:        metrics,
 		}),
 		CrossOrigin: http.NewCrossOriginProtection(),
 		Health:      func() error { return nil },
@@ -122,6 +125,7 @@ func memoryBackend(t *testing.T) backend {
 		Log:         log,
 		Metrics:     metrics.Handler(),
 		Observe:     metrics.ObserveRequest,
+		Traces:      noop.NewTracerProvider(),
 	}))
 	t.Cleanup(server.Close)
 

@@ -26,6 +26,8 @@ const (
 	readEffectiveRoles = "GET users/{id}/role-mappings/realm/composite"
 	readDirectRoles    = "GET users/{id}/role-mappings/realm"
 	readGroups         = "GET users/{id}/groups"
+	readActions        = "GET authentication/required-actions"
+	readProfile        = "GET users/profile"
 	updateUser         = "PUT users/{id}"
 	endSessions        = "POST users/{id}/logout"
 	sendMail           = "PUT users/{id}/execute-actions-email"
@@ -67,7 +69,7 @@ func TestCalls_PerRoute(t *testing.T) {
 		{"the first caller", http.MethodGet, "/users/nobody/keycloak-status", "", 404, []string{discover, readKeys, findUser}},
 		{"create, cold", http.MethodPost, syncPath, `{"username":"first","email":"first@bank.example","role":"Cashier"}`, 201, []string{
 			introspect, "GET roles/teller", "GET group-by-path/tellers", "GET groups/{id}/role-mappings/realm/composite",
-			"GET groups/{id}/role-mappings/clients/{id}/composite", postUser, giveRole,
+			"GET groups/{id}/role-mappings/clients/{id}/composite", readActions, readProfile, postUser, giveRole,
 		}},
 		{"create, warm", http.MethodPost, syncPath, body, 201, []string{introspect, postUser, giveRole}},
 		{"exists, cold", http.MethodPost, syncPath, body, 200, []string{introspect, postUser, findUser, "GET roles/teller", readGroups, readAdministration, readEffectiveRoles}},
@@ -79,6 +81,7 @@ func TestCalls_PerRoute(t *testing.T) {
 		{"force", http.MethodPost, "/users/present/force-password-change", "", 200, []string{introspect, findUser, readAdministration, updateUser}},
 		{"force, required already", http.MethodPost, "/users/present/force-password-change", "", 200, []string{introspect, findUser, readAdministration}},
 		{"reset", http.MethodPost, "/users/present/reset-password", "", 200, []string{introspect, findUser, readAdministration, sendMail}},
+		{"log out", http.MethodPost, "/users/present/logout", "", 200, []string{introspect, findUser, readAdministration, endSessions}},
 		{"write to nobody", http.MethodPut, "/users/nobody/status", `{"enabled":true}`, 404, []string{introspect, findUser}},
 		{"bad body", http.MethodPost, syncPath, `{}`, 400, nil},
 		{"protected name", http.MethodPut, "/users/service-account-x/status", `{"enabled":true}`, 403, nil},

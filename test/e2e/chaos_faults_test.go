@@ -157,8 +157,7 @@ func wait(ctx context.Context, d time.Duration) {
 // keepMarks makes the realm store the attributes by which the program knows its users.
 func keepMarks(t *testing.T, realm *keycloaktest.Realm) {
 	t.Helper()
-	var profile map[string]any
-	require.NoError(t, realm.Call(t.Context(), http.MethodGet, "/users/profile", nil, &profile))
-	profile["unmanagedAttributePolicy"] = "ADMIN_EDIT"
-	require.NoError(t, realm.Call(t.Context(), http.MethodPut, "/users/profile", profile, nil))
+	require.NoError(t, realm.ChangeProfile(t.Context(), func(profile map[string]any) {
+		profile["unmanagedAttributePolicy"] = "ADMIN_EDIT"
+	}))
 }

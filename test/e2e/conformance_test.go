@@ -2,8 +2,13 @@ package e2e
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,7 +24,7 @@ import (
 func newProvider(t *testing.T, realm *keycloaktest.Realm) *keycloak.Provider {
 	t.Helper()
 	provider := keycloak.New(keycloak.Config{
-		URL: realm.URL, Realm: realm.Name, ClientID: realm.ClientID, ClientSecret: domain.NewSecret(realm.ClientSecret),
+		URL: realm.URL, Realm: realm.Name, ClientID: realm.ClientID, ClientSecret: func() (domain.Secret, error) { return domain.NewSecret(realm.ClientSecret), nil },
 		CallTimeout: 10 * time.Second,
 	})
 	t.Cleanup(provider.Close)
@@ -33,6 +38,10 @@ func TestConformance_KeycloakAdapter(t *testing.T) {
 	realm := newRealm(t, keycloaktest.RealmOptions{
 		Name: "conformance", SMTPPort: sink.Port(), PasswordPolicy: policy, CheapHash: true, Mutate: withHiddenRights,
 	})
+	const disabledAction domain.RequiredAction = "UPDATE_PROFILE"
+	unkept := []domain.Attribute{domain.EmployeeID, domain.MobileNumber}
+	keepAttributes(t, realm, unkept...)
+	switchActionOff(t, realm, disabledAction)
 	provider := newProvider(t, realm)
 
 	porttest.Run(t, func(t *testing.T) porttest.Subject {
@@ -46,6 +55,12 @@ func TestConformance_KeycloakAdapter(t *testing.T) {
 			CompositeRole:     "chief",
 			CarryingGroup:     "head/board",
 			AdministratorRole: "watcher",
+			LackedAction:      "no-such-action",
+			DisabledAction:    disabledAction,
+			UnkeptAttributes:  unkept,
+			RefusedAttribute:  domain.FineractUserID,
+			RefusedValue:      "42nd",
+			KeepsMarks:        true,
 			RefusedUsername:   "ab",
 			RefusedName:       "<b>",
 
@@ -60,6 +75,11 @@ func TestConformance_KeycloakAdapter(t *testing.T) {
 				}
 				return addresses
 			},
+			MailedActions: func(address string) []domain.RequiredAction {
+				mails := sink.MailsTo(address)
+				require.NotEmpty(t, mails)
+				return actionsIn(t, mails[len(mails)-1])
+			},
 			FailMails: func() error {
 				sink.Reject(true)
 				t.Cleanup(func() { sink.Reject(false) })
@@ -68,14 +88,8 @@ func TestConformance_KeycloakAdapter(t *testing.T) {
 			SignIn: func(username, password string) (porttest.Outcome, func() bool) {
 				return signIn(t, realm, username, password)
 			},
-			Lock: func(username string) error {
-				for range 4 { // Two within a second are enough.
-					if _, err := realm.Login(t.Context(), username, "wrong"); err != nil {
-						return err
-					}
-				}
-				return nil
-			},
+			Lock:            func(username string) error { return lockOut(t.Context(), realm, username) },
+			AddSecondFactor: func(id domain.UserID) (string, error) { return addOTP(t, realm, id) },
 			RequireLength: func(characters int) error {
 				t.Cleanup(func() { // The test's own context has ended by then.
 					require.NoError(t, realm.UpdateRealm(context.Background(), map[string]any{"passwordPolicy": policy + " and hashIterations(1)"}))
@@ -121,6 +135,13 @@ func plantUser(t *testing.T, realm *keycloaktest.Realm, user domain.User, passwo
 		}
 	}
 	representation["groups"] = groups
+	if len(user.Attributes) > 0 {
+		attributes := map[string][]string{}
+		for name, value := range user.Attributes {
+			attributes[string(name)] = []string{value}
+		}
+		representation["attributes"] = attributes
+	}
 	if password != "" {
 		representation["credentials"] = []any{map[string]any{"type": "password", "value": password, "temporary": false}}
 	}
@@ -149,21 +170,46 @@ func plantUser(t *testing.T, realm *keycloaktest.Realm, user domain.User, passwo
 // withoutNameRules takes the rules for first names out of the realm's user profile.
 func withoutNameRules(t *testing.T, realm *keycloaktest.Realm) (restore func(), err error) {
 	t.Helper()
-	var profile, relaxed map[string]any
-	for _, copied := range []*map[string]any{&profile, &relaxed} {
-		if err := realm.Call(t.Context(), http.MethodGet, "/users/profile", nil, copied); err != nil {
-			return nil, err
-		}
+	var strict any
+	exchange := func(rules any) error {
+		return realm.ChangeProfile(t.Context(), func(profile map[string]any) {
+			for _, attribute := range profile["attributes"].([]any) {
+				if attribute := attribute.(map[string]any); attribute["name"] == "firstName" {
+					strict, attribute["validations"] = attribute["validations"], rules
+				}
+			}
+		})
 	}
-	for _, attribute := range relaxed["attributes"].([]any) {
-		if attribute := attribute.(map[string]any); attribute["name"] == "firstName" {
-			attribute["validations"] = map[string]any{}
-		}
+	err = exchange(map[string]any{})
+	return func() { require.NoError(t, exchange(strict)) }, err
+}
+
+// addOTP gives the user a one-time password, as users do themselves at the sign-in page.
+func addOTP(t *testing.T, realm *keycloaktest.Realm, id domain.UserID) (kind string, err error) {
+	t.Helper()
+	const otp = "otp"
+	return otp, realm.UpdateUser(t.Context(), string(id), map[string]any{"credentials": []any{map[string]any{
+		"type":           otp,
+		"secretData":     fmt.Sprintf(`{"value":%q}`, rand.Text()),
+		"credentialData": `{"subType":"totp","digits":6,"counter":0,"period":30,"algorithm":"HmacSHA1"}`,
+	}}})
+}
+
+// actionsIn reads off a mail through which actions its link leads: they are in the token
+// that the link carries.
+func actionsIn(t *testing.T, mail keycloaktest.Mail) []domain.RequiredAction {
+	t.Helper()
+	link, err := url.Parse(mail.Link())
+	require.NoError(t, err)
+	parts := strings.Split(link.Query().Get("key"), ".")
+	require.Len(t, parts, 3, "the link of %s carries no token", mail.Subject())
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	require.NoError(t, err)
+	var claims struct {
+		Actions []domain.RequiredAction `json:"rqac"`
 	}
-	put := func(profile map[string]any) error {
-		return realm.Call(t.Context(), http.MethodPut, "/users/profile", profile, nil)
-	}
-	return func() { require.NoError(t, put(profile)) }, put(relaxed)
+	require.NoError(t, json.Unmarshal(payload, &claims))
+	return claims.Actions
 }
 
 // signIn signs in by a direct grant. The session lives as long as its refresh token.

@@ -11,7 +11,7 @@ import (
 	"user-sync-service/internal/domain"
 )
 
-// protectedRoutes are the five routes that callers need a right for, each as a request
+// protectedRoutes are the seven routes that callers need a right for, each as a request
 // that an administrator would get done. The user {u} exists, and {u}.new does not.
 func protectedRoutes() []contractCase {
 	return []contractCase{
@@ -19,6 +19,8 @@ func protectedRoutes() []contractCase {
 		{name: "reset", method: http.MethodPost, path: "/users/{u}/reset-password"},
 		{name: "set status", method: http.MethodPut, path: "/users/{u}/status", body: `{"enabled":false}`},
 		{name: "force", method: http.MethodPost, path: "/users/{u}/force-password-change"},
+		{name: "update", method: http.MethodPut, path: "/users/{u}", body: `{"role":"Loan Officer","lastName":"Edited"}`},
+		{name: "logout", method: http.MethodPost, path: "/users/{u}/logout"},
 		{name: "read", method: http.MethodGet, path: "/users/{u}/keycloak-status"},
 	}
 }
@@ -65,6 +67,7 @@ func protectedCases() []contractCase {
 		refused("disable the service's own account", http.MethodPut, "/users/service-account-user-sync-service/status", `{"enabled":false}`),
 		refused("disable oneself", http.MethodPut, "/users/"+administratorName+"/status", `{"enabled":false}`),
 		refused("reset oneself", http.MethodPost, "/users/"+administratorName+"/reset-password", ""),
+		refused("change one's own role", http.MethodPut, "/users/"+administratorName, `{"role":"Cashier"}`),
 		refused("force oneself in other letter case", http.MethodPost, "/users/The.Boss/force-password-change", ""),
 	}
 	for i := range cases[:2] {
@@ -89,6 +92,8 @@ func protectedCases() []contractCase {
 			refused("disable "+account.asked, http.MethodPut, "/users/"+account.asked+"/status", `{"enabled":false}`),
 			refused("enable "+account.asked, http.MethodPut, "/users/"+account.asked+"/status", `{"enabled":true}`),
 			refused("force "+account.asked, http.MethodPost, "/users/"+account.asked+"/force-password-change", ""),
+			refused("update "+account.asked, http.MethodPut, "/users/"+account.asked, `{"lastName":"Edited"}`),
+			refused("logout "+account.asked, http.MethodPost, "/users/"+account.asked+"/logout", ""),
 		} {
 			c.before = func(t *testing.T, b backend, u string) {
 				if _, found := b.account(t, planted(u)); !found {

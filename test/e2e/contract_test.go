@@ -37,7 +37,7 @@ type contractCase struct {
 
 func contractCases() []contractCase {
 	var cases []contractCase
-	for _, part := range [][]contractCase{createCases(), createRefusedCases(), resetCases(), statusCases(), forceCases(), readCases(), accessCases(), protectedCases(), otherCases()} {
+	for _, part := range [][]contractCase{createCases(), createRefusedCases(), resetCases(), statusCases(), forceCases(), updateCases(), logoutCases(), readCases(), accessCases(), protectedCases(), otherCases()} {
 		cases = append(cases, part...)
 	}
 	return cases

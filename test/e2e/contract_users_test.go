@@ -156,6 +156,15 @@ func readCases() []contractCase {
 			name: "read/plus and at", before: with(func(user *domain.User) { user.Username += "+b@c.de" }), method: http.MethodGet,
 			path: "/users/{u}+b@c.de/keycloak-status", status: http.StatusOK, reply: `{"keycloak_user":{"username":"{u}+b@c.de"}}`,
 		},
+		{
+			name: "read/in full", before: with(mustVerifyEmail), method: http.MethodGet, path: path + "?detail=full", status: http.StatusOK,
+			reply: `{"status":"success","keycloak_user":{"username":"{u}","requiredActions":["VERIFY_EMAIL"],"groups":["tellers"],
+				"locked":false,"lockedUntil":null,"hasPassword":false,"secondFactors":[]}}`,
+		},
+		{
+			name: "read/another detail", before: with(exists), method: http.MethodGet, path: path + "?detail=some", status: http.StatusBadRequest,
+			reply: `{"status":"error","code":"invalid_field","fields":{"detail":"<text>"}}`,
+		},
 		nobody("%2e%2e", ".."),
 		nobody("..", ".."),
 		nobody("a%2Fb", "a/b"),
@@ -205,6 +214,8 @@ func otherCases() []contractCase {
 		method(http.MethodGet, "/sync/user", "POST"),
 		method(http.MethodDelete, "/users/anna/status", "PUT"),
 		method(http.MethodPost, "/api/user-sync/users/anna/keycloak-status", "GET"),
+		method(http.MethodGet, "/users/anna", "PUT"),
+		method(http.MethodGet, "/users/anna/logout", "POST"),
 		method(http.MethodOptions, "/users/anna/reset-password", "POST"),
 		method("BREW", "/livez", "GET"),
 	}

@@ -51,6 +51,9 @@ func TestFaults_OnEveryRoute(t *testing.T) {
 		{http.MethodPut, "/users/present/status", `{"enabled":false}`},
 		{http.MethodPost, "/users/present/force-password-change", ""},
 		{http.MethodGet, "/users/present/keycloak-status", ""},
+		{http.MethodGet, "/users/present/keycloak-status?detail=full", ""},
+		{http.MethodPut, "/users/present", `{"role":"Loan Officer","lastName":"Edited"}`},
+		{http.MethodPost, "/users/present/logout", ""},
 	}
 	for _, c := range []struct {
 		name   string

@@ -213,7 +213,7 @@ func TestGuard_RefusesPrivilegesOfParentGroups(t *testing.T) {
 		Audit:    auditlog.New(io.Discard),
 		Random:   rand.Reader,
 		Log:      slog.New(slog.DiscardHandler),
-		Observer: telemetry.NewMetrics(),
+		Observer: telemetry.NewMetrics(telemetry.Build{}),
 	})
 	sync := func(fineractRole string) (app.SyncUserResult, error) {
 		name := strings.ReplaceAll(fineractRole, " ", "-")

@@ -119,6 +119,15 @@ func changes() []attempt {
 	return append(writeAttempts()[1:], off)
 }
 
+// forbiddenToOneself are the changes that actors cannot make to themselves.
+func forbiddenToOneself() []attempt {
+	role := writeAttempts()[4]
+	role.body = `{"role":"Cashier"}`
+	return append(slices.DeleteFunc(changes(), func(a attempt) bool {
+		return strings.Contains(a.body, "true") || a.action == "update_user" || a.action == "end_sessions"
+	}), role)
+}
+
 // Without names in the configuration those who administer the realm are still safe, and
 // with PROTECTED_ROLES for oneself the rights of administration count as ever.
 func TestGuard_ProtectedByDefault(t *testing.T) {
@@ -150,15 +159,18 @@ func TestGuard_ActorsAreSafeFromThemselves(t *testing.T) {
 			boss := bearer(logIn(t, realm, client, "the.boss").Access)
 			before := len(ledger.writes(t))
 			for _, name := range []string{"the.boss", "THE.BOSS", "the%2eboss"} {
-				for _, a := range slices.DeleteFunc(changes(), func(a attempt) bool { return strings.Contains(a.body, "true") }) {
+				for _, a := range forbiddenToOneself() {
 					a = a.on(name, "")
 					assertVerdict(t, protectedUser, a, a.sendWith(t, p, boss))
 				}
 			}
 			ledger.unchanged(t, before)
-			enable := writeAttempts()[2]
+			enable, edit, logOut := writeAttempts()[2], writeAttempts()[4], writeAttempts()[5]
 			assertVerdict(t, granted, enable, enable.on("the.boss", "").sendWith(t, p, boss))
 			assertVerdict(t, granted, enable, enable.on("deputy", "").sendWith(t, p, boss))
+			assertVerdict(t, granted, edit, edit.on("the.boss", "").sendWith(t, p, boss))
+			assertVerdict(t, granted, logOut, logOut.on("the.boss", "").sendWith(t, p, boss))
+			assertVerdict(t, unauthenticated, enable, enable.on("the.boss", "").sendWith(t, p, boss))
 		})
 	}
 	t.Run("others still can", func(t *testing.T) {

@@ -36,10 +36,11 @@ func runToEnd(t *testing.T, args []string, environment ...string) (exitCode int,
 func TestProcess_ListsEveryConfigurationFault(t *testing.T) {
 	code, output := runToEnd(t, nil, "PORT=x", "LOG_LEVEL=loud", "KEYCLOAK_TIMEOUT=5", "SHUTDOWN_TIMEOUT=4s", "KEYCLOAK_URL=ftp://x", "KEYCLOAK_REALM=",
 		"KEYCLOAK_CLIENT_SECRET=very-secret", "AUTH_MODE=lax", "AUTH_INTROSPECTION=reads", "AUTH_WRITE_ROLES= ,", "TRUSTED_ORIGINS=admin.bank.example",
-		"RATE_LIMIT_WRITES=-1", "RESET_COOLDOWN=-1s", "AUDIT_LOG= ")
+		"RATE_LIMIT_WRITES=-1", "RESET_COOLDOWN=-1s", "AUDIT_LOG= ", "TEMPORARY_PASSWORD_DELIVERY=post", "REQUIRED_ACTIONS=x,x", "EMAIL_VERIFIED=maybe")
 	assert.Equal(t, 2, code)
 	for _, fault := range []string{"PORT: ", "LOG_LEVEL: ", "SHUTDOWN_TIMEOUT: ", "KEYCLOAK_URL: ", "KEYCLOAK_REALM: ", "KEYCLOAK_CLIENT_ID: ",
-		"AUTH_MODE: ", "AUTH_INTROSPECTION: ", "AUTH_WRITE_ROLES: ", "TRUSTED_ORIGINS: ", "RATE_LIMIT_WRITES: ", "RESET_COOLDOWN: ", "AUDIT_LOG: "} {
+		"AUTH_MODE: ", "AUTH_INTROSPECTION: ", "AUTH_WRITE_ROLES: ", "TRUSTED_ORIGINS: ", "RATE_LIMIT_WRITES: ", "RESET_COOLDOWN: ", "AUDIT_LOG: ",
+		"TEMPORARY_PASSWORD_DELIVERY: ", "REQUIRED_ACTIONS: ", "EMAIL_VERIFIED: "} {
 		assert.Contains(t, output, fault)
 	}
 	assert.NotContains(t, output, "KEYCLOAK_CLIENT_SECRET")
@@ -115,7 +116,7 @@ func TestProcess_DemoPrintsLinesThatWork(t *testing.T) {
 	assert.Contains(t, p.log(), "DEMONSTRATION")
 	assert.True(t, strings.HasPrefix(p.URL, "http://127.0.0.1:"))
 	lines := regexp.MustCompile(`(?m)^ +(curl .*)$`).FindAllStringSubmatch(p.log(), -1)
-	require.Len(t, lines, 10, "one per route")
+	require.Len(t, lines, 12, "one per route")
 	for _, line := range lines {
 		output, err := exec.CommandContext(t.Context(), "sh", "-c", line[1]+` -o /dev/null -w '%{http_code}'`).Output()
 		require.NoError(t, err, line[1])

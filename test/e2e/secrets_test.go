@@ -31,7 +31,7 @@ func TestSecrets_NeverInLogsOrMetrics(t *testing.T) {
 	someone, err := realm.NewActor(t.Context(), "someone.else", "teller")
 	require.NoError(t, err)
 
-	persons := []string{"watched", "fresh.person", "bank.example", "nobody.there", "Tariq", "Freya", "boss-", "someone.else"}
+	persons := []string{"watched", "fresh.person", "bank.example", "nobody.there", "Tariq", "Freya", "boss-", "someone.else", "Veiled", "254711222333"}
 	secrets := map[string]bool{
 		realm.ClientSecret: true, url.QueryEscape(realm.ClientSecret): true, keycloaktest.ActorPassword: true,
 	}
@@ -79,6 +79,8 @@ func TestSecrets_NeverInLogsOrMetrics(t *testing.T) {
 			{http.MethodPut, "/users/watched/status", `{"enabled":true}`},
 			{http.MethodPost, "/users/watched/force-password-change", ""},
 			{http.MethodGet, "/users/watched/keycloak-status", ""},
+			{http.MethodPut, "/users/watched", `{"lastName":"Veiled","mobileNumber":"+254711222333"}`},
+			{http.MethodPost, "/users/watched/logout", ""},
 			{http.MethodGet, "/users/nobody.there/keycloak-status", ""},
 			{http.MethodGet, "/health", ""},
 			{http.MethodGet, "/watched/bank.example", ""},

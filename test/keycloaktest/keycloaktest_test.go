@@ -120,6 +120,16 @@ func TestProcess_NoticesThatTheServerEnded(t *testing.T) {
 	assert.Equal(t, "no luck\n", string(p.output()))
 }
 
+func TestAddPasswordBlacklist_NeedsAServerOfItsOwn(t *testing.T) {
+	s := &Server{process: &process{home: t.TempDir()}}
+	require.NoError(t, s.AddPasswordBlacklist("list.txt", "secret", "password"))
+	data, err := os.ReadFile(filepath.Join(s.process.home, "data", "password-blacklists", "list.txt"))
+	require.NoError(t, err)
+	assert.Equal(t, "secret\npassword\n", string(data))
+
+	assert.ErrorIs(t, (&Server{}).AddPasswordBlacklist("list.txt", "secret"), ErrUnavailable)
+}
+
 func send(s *Sink, to, data string) error {
 	return smtp.SendMail(fmt.Sprintf("127.0.0.1:%d", s.Port()), nil, "from@bank.example", []string{to}, []byte(data))
 }

@@ -55,3 +55,4 @@ type uncounted struct{}
 func (uncounted) Refused(domain.Kind, bool) {}
 func (uncounted) AuditFailed()              {}
 func (uncounted) LeftPartial()              {}
+func (uncounted) Synced(string)             {}

@@ -182,6 +182,8 @@ func TestCallers_AreLookedAtBeforeTheRequest(t *testing.T) {
 		{http.MethodPost, "/sync/user", "{"}, {http.MethodPost, "/sync/user", "{}"}, {http.MethodPost, "/sync/user", strings.Repeat("x", 2<<20)},
 		{http.MethodPut, "/users/anna/status", ""}, {http.MethodPut, "/users/nobody/status", "[]"}, {http.MethodPut, "/users/service-account-x/status", "{}"},
 		{http.MethodPost, "/users/nobody/reset-password", ""}, {http.MethodPost, "/users/%ff/force-password-change", ""},
+		{http.MethodPut, "/users/anna", "["}, {http.MethodPut, "/users/nobody", "{}"}, {http.MethodPost, "/users/nobody/logout", ""},
+		{http.MethodGet, "/users/anna/keycloak-status?detail=some", ""},
 		{http.MethodGet, "/users/nobody/keycloak-status", ""}, {http.MethodGet, "/users//keycloak-status", ""},
 	} {
 		assert.Equal(t, http.StatusUnauthorized, a.sendAsActor("bad", route.method, route.target, route.body).status, route.target)
@@ -216,7 +218,7 @@ func TestCallers_PublicRoutesNeedNoTokenAndLeaveNoEvent(t *testing.T) {
 			assert.Equal(t, http.StatusOK, a.sendAsActor("bad", http.MethodGet, before+target, "").status, target)
 			assert.Equal(t, http.StatusMethodNotAllowed, a.send(http.MethodPost, before+target, "").status, target)
 		}
-		for _, target := range []string{"/", "/users/anna", "/users/anna/keycloak-status/", "/sync/user/x.js", "/sync/user;x.js"} {
+		for _, target := range []string{"/", "/users", "/users/anna/", "/users/anna/keycloak-status/", "/sync/user/x.js", "/sync/user;x.js"} {
 			assert.Equal(t, http.StatusNotFound, a.send(http.MethodPost, before+target, employee).status, target)
 		}
 		for _, route := range protectedRoutes() {
@@ -241,5 +243,5 @@ func TestCallers_TheDocumentNamesTheRoutesThatNeedAToken(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 5, protected)
+	require.Equal(t, 7, protected)
 }

@@ -51,7 +51,7 @@ func answers() map[domain.Kind]answer {
 		domain.Unauthenticated:     {http.StatusUnauthorized, "You are not signed in any more. Please sign in again."},
 		domain.Forbidden:           {http.StatusForbidden, "You do not have the right to do this."},
 		domain.ProtectedUser:       {http.StatusForbidden, "This account is protected and cannot be changed here."},
-		domain.PrivilegeEscalation: {http.StatusForbidden, "This would grant more rights than the role allows. Nothing was created."},
+		domain.PrivilegeEscalation: {http.StatusForbidden, "This would grant more rights than the role allows. Nothing was changed."},
 		domain.RateLimited:         {http.StatusTooManyRequests, "Too many requests. Please wait a little."},
 		domain.AuditUnavailable:    {http.StatusServiceUnavailable, "Changes cannot be put on record now, so none are made."},
 		domain.Partial:             {http.StatusBadGateway, "The user may have been left incomplete. Please sync the user again."},
@@ -81,7 +81,7 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 
 // writeErrorStatus is writeError for answers whose member "status" is another word.
 func writeErrorStatus(w http.ResponseWriter, r *http.Request, status string, err error) {
-	failure := asError(err)
+	failure := inMembers(asError(err))
 	known, ok := answers()[failure.Kind]
 	if !ok {
 		failure = &domain.Error{Kind: domain.Internal, Err: failure}

@@ -70,6 +70,27 @@ func (f failing) Assign(ctx context.Context, id domain.UserID, assignment domain
 	return f.IdentityProvider.Assign(ctx, id, assignment)
 }
 
+func (f failing) Unassign(ctx context.Context, id domain.UserID, assignment domain.Assignment) error {
+	if err := f.errs["Unassign"]; err != nil {
+		return err
+	}
+	return f.IdentityProvider.Unassign(ctx, id, assignment)
+}
+
+func (f failing) UpdateUser(ctx context.Context, id domain.UserID, change domain.UserChange) ([]domain.Attribute, error) {
+	if err := f.errs["UpdateUser"]; err != nil {
+		return nil, err
+	}
+	return f.IdentityProvider.UpdateUser(ctx, id, change)
+}
+
+func (f failing) Details(ctx context.Context, id domain.UserID) (domain.AccountDetails, error) {
+	if err := f.errs["Details"]; err != nil {
+		return domain.AccountDetails{}, err
+	}
+	return f.IdentityProvider.Details(ctx, id)
+}
+
 func (f failing) SetEnabled(ctx context.Context, id domain.UserID, enabled bool) error {
 	if err := f.errs["SetEnabled"]; err != nil {
 		return err
@@ -91,9 +112,9 @@ func (f failing) SetRequiredActions(ctx context.Context, id domain.UserID, actio
 	return f.IdentityProvider.SetRequiredActions(ctx, id, actions)
 }
 
-func (f failing) SendPasswordReset(ctx context.Context, id domain.UserID, lifespan time.Duration) error {
-	if err := f.errs["SendPasswordReset"]; err != nil {
+func (f failing) SendActionsMail(ctx context.Context, id domain.UserID, actions []domain.RequiredAction, lifespan time.Duration) error {
+	if err := f.errs["SendActionsMail"]; err != nil {
 		return err
 	}
-	return f.IdentityProvider.SendPasswordReset(ctx, id, lifespan)
+	return f.IdentityProvider.SendActionsMail(ctx, id, actions, lifespan)
 }

@@ -1,7 +1,9 @@
 package httpapi_test
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -40,6 +42,8 @@ func FuzzBody(f *testing.F) {
 		`{"username":["tariq"],"email":{},"role":1e999}`,
 		"{\"username\":\"tari\xff\",\"email\":\"a@b.c\",\"role\":\"Cashier\"}",
 		`{"username":"tariq","email":"Tariq <a@b.c>","role":"Cashier"}`,
+		`{"username":"Anna","email":"New@bank.example","role":"Tea Maker","firstName":"","lastName":"New","userId":9223372036854775807,"officeId":"007","officeName":" x ","employeeId":"","mobileNumber":"+1"}`,
+		`{"userId":0,"officeId":0}`, `{"userId":1e3}`, `{"officeId":-1}`, `{"userId":"00","officeName":"\t"}`, `{"userId":1.0,"lastName":"New"}`, `{"role":" Cashier\n"}`,
 		`{"enabled":true}`, `{"enabled":false}`, `{"enabled":null}`, `{"enabled":"true"}`, `{"enabled":1}`, `{"enabled":true,"enabled":false}`,
 		`{"Enabled":true}`, `{"enabled": true }`, `{"enabled":true}{}`, `{"enabled":[true]}`, `{"\u0065nabled":true}`,
 		"", "null", "[]", "{}", "\ufeff{}", "{", `{"a":` + strings.Repeat("[", 2000), `{"x":1e999,"enabled":true}`,
@@ -83,6 +87,53 @@ func FuzzBody(f *testing.F) {
 		} else {
 			assert.Equal(t, after, provider.Users())
 		}
+		before, was := provider.Users(), userNamed(t, provider.Provider, "anna")
+		if answer = send(http.MethodPut, "/users/anna"); answer.status != http.StatusOK {
+			assert.Equal(t, before, provider.Users())
+		} else {
+			assertEdited(t, was, userNamed(t, provider.Provider, "anna"), sent(body))
+		}
+		assert.Empty(t, provider.protectedWrites())
 		assert.NotContains(t, a.log.String(), `"msg":"panic"`)
 	})
+}
+
+// assertEdited checks a user against the body of an edit, which somebody else has read.
+func assertEdited(t *testing.T, was, is domain.User, read map[string]any) {
+	t.Helper()
+	want := was
+	want.Attributes = domain.Attributes{}
+	maps.Copy(want.Attributes, was.Attributes)
+	if email, ok := read["email"].(string); ok {
+		want.Email = strings.ToLower(email)
+	}
+	for member, name := range map[string]*string{"firstName": &want.FirstName, "lastName": &want.LastName} {
+		if text, ok := read[member].(string); ok {
+			*name = text
+		}
+	}
+	for member, attribute := range map[string]domain.Attribute{
+		"userId": domain.FineractUserID, "officeId": domain.OfficeID, "officeName": domain.OfficeName, "employeeId": domain.EmployeeID, "mobileNumber": domain.MobileNumber,
+		"role": domain.FineractRoleName,
+	} {
+		text, ok := read[member].(string)
+		if number, isNumber := read[member].(json.Number); isNumber {
+			text, ok = number.String(), true
+		}
+		switch digits := strings.TrimLeft(text, "0"); {
+		case !ok, attribute == domain.FineractUserID && digits == "" && text != "":
+		case strings.TrimSpace(text) == "":
+			delete(want.Attributes, attribute)
+		case attribute == domain.FineractRoleName:
+			want.Attributes[attribute] = strings.TrimSpace(text)
+		case attribute == domain.FineractUserID, attribute == domain.OfficeID:
+			want.Attributes[attribute] = cmp.Or(digits, "0")
+		default:
+			want.Attributes[attribute] = text
+		}
+	}
+	if len(is.Attributes) == 0 {
+		is.Attributes = domain.Attributes{}
+	}
+	assert.Equal(t, want, is)
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
@@ -26,14 +27,31 @@ type userBody struct {
 	RequiredActions []domain.RequiredAction `json:"requiredActions"`
 	Roles           []domain.RealmRole      `json:"roles"`
 	Groups          []string                `json:"groups"`
+	*detailsBody                            // nil: not asked for
 }
 
-// getStatus handles "GET /users/{username}/keycloak-status".
+// detailsBody are the members of a user that are there only when they were asked for.
+type detailsBody struct {
+	Locked         bool               `json:"locked"`
+	LockedUntil    *string            `json:"lockedUntil"`
+	CreatedAt      *string            `json:"createdAt"`
+	Attributes     domain.Attributes  `json:"attributes"`
+	EffectiveRoles []domain.RealmRole `json:"effectiveRoles"`
+	HasPassword    bool               `json:"hasPassword"`
+	SecondFactors  []string           `json:"secondFactors"`
+}
+
+// getStatus handles "GET /users/{username}/keycloak-status", with "?detail=full" for all
+// that there is to know.
 func (a *api) getStatus(_ http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
+	detailed, err := wantsDetails(r)
+	if err != nil {
+		return reply{}, err
+	}
 	given, username, err := target(r)
 	var status app.Status
 	if err == nil {
-		status, err = a.Service.GetStatus(r.Context(), attempt, username)
+		status, err = a.Service.GetStatus(r.Context(), attempt, username, detailed)
 	}
 	switch {
 	case errors.Is(err, domain.NotFound):
@@ -44,9 +62,22 @@ func (a *api) getStatus(_ http.ResponseWriter, r *http.Request, attempt *app.Att
 	return reply{status: http.StatusOK, body: statusBody{Status: "success", User: userBodyOf(status)}}, nil
 }
 
+// wantsDetails reads the parameter "detail".
+func wantsDetails(r *http.Request) (bool, error) {
+	const parameter, full = "detail", "full"
+	values := r.URL.Query()[parameter]
+	if len(values) == 0 {
+		return false, nil
+	}
+	if len(values) > 1 || values[0] != full {
+		return false, invalidMember(parameter, "must be full, or absent")
+	}
+	return true, nil
+}
+
 func userBodyOf(status app.Status) userBody {
 	user := status.User
-	return userBody{
+	body := userBody{
 		ID:              user.ID,
 		Username:        user.Username,
 		Email:           user.Email,
@@ -58,6 +89,36 @@ func userBodyOf(status app.Status) userBody {
 		Roles:           orEmpty(status.Memberships.Roles),
 		Groups:          orEmpty(status.Memberships.Groups),
 	}
+	if status.Details != nil {
+		body.detailsBody = detailsBodyOf(user, *status.Details)
+	}
+	return body
+}
+
+func detailsBodyOf(user domain.User, details domain.AccountDetails) *detailsBody {
+	body := detailsBody{
+		Locked:         details.Locked,
+		LockedUntil:    timeOrNull(details.LockedUntil),
+		CreatedAt:      timeOrNull(user.CreatedAt),
+		Attributes:     user.Attributes,
+		EffectiveRoles: orEmpty(details.EffectiveRoles),
+		HasPassword:    details.HasPassword,
+		SecondFactors:  orEmpty(details.SecondFactors),
+	}
+	if body.Attributes == nil {
+		body.Attributes = domain.Attributes{} // {} rather than null
+	}
+	return &body
+}
+
+// timeOrNull returns a time as RFC 3339 in UTC, and nil for the zero time and for years
+// that RFC 3339 does not have: a lock until then has no end.
+func timeOrNull(t time.Time) *string {
+	const lastYear = 9999
+	if t = t.UTC(); t.IsZero() || t.Year() > lastYear {
+		return nil
+	}
+	return new(t.Format(time.RFC3339Nano))
 }
 
 // orEmpty returns a list that encodes as [] rather than null.

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"user-sync-service/internal/adapters/httpapi"
 	"user-sync-service/internal/adapters/memory"
@@ -42,6 +44,7 @@ var documentInSource = sync.OnceValues(func() (*document, error) {
 // api is the handler under test and what it tells others.
 type api struct {
 	t        *testing.T
+	config   httpapi.Config
 	handler  http.Handler
 	document *document
 	log      *lines
@@ -67,6 +70,9 @@ type settings struct {
 	limits         httpapi.Limits
 	requestTimeout time.Duration
 	crossOrigin    *http.CrossOriginProtection
+	traces         trace.TracerProvider
+	managed        bool
+	docs           bool
 }
 
 // newAPI serves the provider. It checks no callers and limits nothing, unless change
@@ -80,22 +86,25 @@ func newAPI(t *testing.T, provider ports.IdentityProvider, change ...func(*setti
 	log := slog.New(slog.NewJSONHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	with := settings{
 		app: app.Config{
-			Provider: provider,
-			Roles:    domain.DefaultRoleMap(),
-			Guard:    domain.DefaultGuard(),
-			Access:   app.Access{Mode: app.Off},
-			Audit:    a.audit,
-			Random:   rand.Reader,
-			Log:      log,
-			Observer: uncounted{},
+			Provider:        provider,
+			Roles:           domain.DefaultRoleMap(),
+			Guard:           domain.DefaultGuard(),
+			Access:          app.Access{Mode: app.Off},
+			Audit:           a.audit,
+			RequiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor},
+			EmailVerified:   true,
+			Random:          rand.Reader,
+			Log:             log,
+			Observer:        uncounted{},
 		},
 		requestTimeout: time.Minute, // far more than any request here takes
 		crossOrigin:    http.NewCrossOriginProtection(),
+		traces:         noop.NewTracerProvider(),
 	}
 	for _, change := range change {
 		change(&with)
 	}
-	a.handler = httpapi.New(httpapi.Config{
+	a.config = httpapi.Config{
 		Service:        app.New(with.app),
 		Limits:         with.limits,
 		RequestTimeout: with.requestTimeout,
@@ -108,12 +117,16 @@ func newAPI(t *testing.T, provider ports.IdentityProvider, change ...func(*setti
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 			_, _ = w.Write([]byte(metricsText)) // A recorder never fails.
 		}),
+		Traces:  with.traces,
+		Managed: with.managed,
+		Docs:    with.docs,
 		Observe: func(method, endpoint string, status int, _ time.Duration) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			a.observed = append(a.observed, observation{method, endpoint, status})
 		},
-	})
+	}
+	a.handler = httpapi.New(a.config)
 	t.Cleanup(func() { assert.Len(t, a.audit.all(), a.attempts, "one event for each attempt") })
 	return a
 }

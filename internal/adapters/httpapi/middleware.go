@@ -48,6 +48,7 @@ func (a *api) record(next http.Handler) http.Handler {
 		next.ServeHTTP(answered, r)
 
 		duration, route, request := time.Since(start), endpoint(r), requestOf(r)
+		describe(r, route, answered.Status())
 		if !isProbe(route) {
 			a.Observe(knownMethod(r.Method), route, answered.Status(), duration)
 		}
@@ -57,6 +58,9 @@ func (a *api) record(next http.Handler) http.Handler {
 			slog.Int("status", answered.Status()),
 			slog.Duration("duration", duration),
 			slog.String("request_id", request.id),
+		}
+		if id := traceID(r); id != "" {
+			attributes = append(attributes, slog.String("trace_id", id))
 		}
 		if failure := request.failure; failure != nil {
 			attributes = append(attributes, slog.String("code", failure.Kind.Error()))

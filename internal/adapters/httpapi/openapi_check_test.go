@@ -24,9 +24,11 @@ func loadDocument(ctx context.Context, data []byte) (*document, error) {
 		return nil, err
 	}
 	d := &document{spec: spec, patterns: map[string]*regexp.Regexp{}}
-	parameter := regexp.MustCompile(`\\{[a-z]+\\}`)
+	parameter, trailing := regexp.MustCompile(`\\{[a-z]+\\}`), regexp.MustCompile(`\\{[a-z]+\\}$`)
 	for path := range spec.Paths.Map() {
-		pattern := parameter.ReplaceAllString(regexp.QuoteMeta(path), "[^/]*")
+		// At the end of a path a router does not take nothing for a segment.
+		pattern := trailing.ReplaceAllString(regexp.QuoteMeta(path), "[^/]+")
+		pattern = parameter.ReplaceAllString(pattern, "[^/]*")
 		d.patterns[path] = regexp.MustCompile("^(/api/user-sync)?" + pattern + "$")
 	}
 	return d, spec.Validate(ctx)

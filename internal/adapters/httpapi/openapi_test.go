@@ -60,7 +60,8 @@ func TestOpenAPI_IsServedAsItIsInTheSource(t *testing.T) {
 	assert.Equal(t, "3.1.0", served.spec.OpenAPI)
 	assert.Equal(t, "User Sync Service", served.spec.Info.Title)
 	assert.Equal(t, "1", served.spec.Info.Version)
-	assert.Equal(t, []string{"/", prefix}, []string{served.spec.Servers[0].URL, served.spec.Servers[1].URL})
+	require.Len(t, served.spec.Servers, 1)
+	assert.Equal(t, ".", served.spec.Servers[0].URL, "the service is where the document is, whatever a gateway strips")
 }
 
 // The web app relies on this: answers may grow, so its schemas must let them.

@@ -20,6 +20,8 @@ var userRoutes = []struct{ method, target, body string }{
 	{http.MethodPost, "/users/%s/reset-password", ""},
 	{http.MethodPut, "/users/%s/status", `{"enabled":true}`},
 	{http.MethodPost, "/users/%s/force-password-change", ""},
+	{http.MethodPut, "/users/%s", `{"lastName":"Edited"}`},
+	{http.MethodPost, "/users/%s/logout", ""},
 	{http.MethodGet, "/users/%s/keycloak-status", ""},
 }
 
@@ -109,14 +111,28 @@ func TestPaths_NeverNameAnotherUser(t *testing.T) {
 				if route.method == http.MethodGet {
 					sentence += " in Keycloak"
 				}
+				code := "user_not_found"
 				target := before + fmt.Sprintf(route.target, segment)
+				if strings.HasSuffix(target, "/") {
+					code, sentence = "not_found", "There is no such address."
+				}
 
 				newAPI(t, provider).send(route.method, target, route.body).
-					failed(http.StatusNotFound, "user_not_found", sentence, target)
+					failed(http.StatusNotFound, code, sentence, target)
 
 				assert.Equal(t, users, provider.Users(), target)
 				assert.Empty(t, provider.Mails(), target)
 			}
+		}
+	}
+}
+
+// Keycloak takes an empty name for everybody.
+func TestPaths_ThatNobodyCanHaveAreNotAskedFor(t *testing.T) {
+	for _, segment := range []string{"%00", "a%20b", strings.Repeat("a", 300)} {
+		for _, route := range userRoutes {
+			a := newAPI(t, failing{newRealm(t), map[string]error{"FindUser": domain.Internal}})
+			assert.Equal(t, http.StatusNotFound, a.send(route.method, fmt.Sprintf(route.target, segment), route.body).status, route.target)
 		}
 	}
 }

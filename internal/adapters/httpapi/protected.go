@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"user-sync-service/internal/app"
@@ -136,15 +135,4 @@ func clientAddress(r *http.Request) string {
 		return r.RemoteAddr
 	}
 	return host
-}
-
-var traceParent = regexp.MustCompile(`^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-|$)`)
-
-// traceID returns the id of the trace that the request belongs to (W3C Trace Context).
-func traceID(r *http.Request) string {
-	match := traceParent.FindStringSubmatch(r.Header.Get("Traceparent"))
-	if match == nil || match[1] == strings.Repeat("0", 32) {
-		return ""
-	}
-	return match[1]
 }

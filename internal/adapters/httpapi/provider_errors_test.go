@@ -55,6 +55,9 @@ var everyMethod = []error{
 	domain.Unavailable, domain.Timeout, domain.Overloaded, domain.BadAnswer, domain.Internal, context.Canceled, context.DeadlineExceeded, errForeign,
 }
 
+// edit takes all steps that an edit can have.
+const edit = `{"role":"Loan Officer","lastName":"Edited"}`
+
 // routesToFail are, for each method that a use case calls, the request that reaches it
 // and the failures that the port promises beside the common ones.
 var routesToFail = []struct {
@@ -73,7 +76,7 @@ var routesToFail = []struct {
 	{"FindUser", http.MethodPost, "/users/anna/reset-password", "", []error{domain.NotFound}},
 	{"Privileges", http.MethodPost, "/users/anna/reset-password", "", []error{domain.NotFound}},
 	{"Groups", http.MethodPost, "/users/anna/reset-password", "", []error{domain.NotFound}},
-	{"SendPasswordReset", http.MethodPost, "/users/anna/reset-password", "", []error{
+	{"SendActionsMail", http.MethodPost, "/users/anna/reset-password", "", []error{
 		domain.NotFound, domain.NoEmail, domain.UserDisabled, domain.EmailDeliveryFailed,
 	}},
 	{"FindUser", http.MethodPut, "/users/anna/status", `{"enabled":false}`, []error{domain.NotFound}},
@@ -87,6 +90,19 @@ var routesToFail = []struct {
 	{"SetRequiredActions", http.MethodPost, "/users/anna/force-password-change", "", []error{domain.NotFound, domain.InvalidField}},
 	{"FindUser", http.MethodGet, "/users/anna/keycloak-status", "", []error{domain.NotFound}},
 	{"Memberships", http.MethodGet, "/users/anna/keycloak-status", "", []error{domain.NotFound}},
+	{"Details", http.MethodGet, "/users/anna/keycloak-status?detail=full", "", []error{domain.NotFound}},
+	{"FindUser", http.MethodPut, "/users/anna", edit, []error{domain.NotFound}},
+	{"Privileges", http.MethodPut, "/users/anna", edit, []error{domain.NotFound}},
+	{"Groups", http.MethodPut, "/users/anna", edit, []error{domain.NotFound}},
+	{"RightsOf", http.MethodPut, "/users/anna", edit, []error{domain.UnknownRole}},
+	{"Memberships", http.MethodPut, "/users/anna", edit, []error{domain.NotFound}},
+	{"UpdateUser", http.MethodPut, "/users/anna", edit, []error{domain.NotFound, domain.EmailConflict, domain.InvalidField}},
+	{"Assign", http.MethodPut, "/users/anna", edit, []error{domain.NotFound, domain.UnknownRole}},
+	{"Unassign", http.MethodPut, "/users/anna", edit, []error{domain.NotFound}},
+	{"FindUser", http.MethodPost, "/users/anna/logout", "", []error{domain.NotFound}},
+	{"Privileges", http.MethodPost, "/users/anna/logout", "", []error{domain.NotFound}},
+	{"Groups", http.MethodPost, "/users/anna/logout", "", []error{domain.NotFound}},
+	{"EndSessions", http.MethodPost, "/users/anna/logout", "", []error{domain.NotFound}},
 }
 
 // protectingGroups makes the groups of targets count.
@@ -129,16 +145,18 @@ func TestProviderErrors_AreAnsweredAsTheContractSays(t *testing.T) {
 func TestProviderErrors_OfAUserWhoVanishesNameTheUserAsGiven(t *testing.T) {
 	for method, target := range map[string]string{
 		"Privileges":         "POST /users/ANNA/reset-password",
-		"SendPasswordReset":  "POST /users/ANNA/reset-password",
+		"SendActionsMail":    "POST /users/ANNA/reset-password",
 		"SetEnabled":         "PUT /users/ANNA/status",
 		"EndSessions":        "PUT /users/ANNA/status",
 		"SetRequiredActions": "POST /users/ANNA/force-password-change",
+		"UpdateUser":         "PUT /users/ANNA",
+		"Unassign":           "PUT /users/ANNA",
 	} {
 		a := newAPI(t, failing{newRealm(t), map[string]error{method: failureOf(domain.NotFound)}})
 		var verb, path string
 		_, err := fmt.Sscan(target, &verb, &path)
 		require.NoError(t, err)
-		body := map[string]string{http.MethodPut: `{"enabled":false}`}[verb]
+		body := map[string]string{"PUT /users/ANNA/status": `{"enabled":false}`, "PUT /users/ANNA": edit}[target]
 		a.send(verb, path, body).failed(http.StatusNotFound, "user_not_found", "User ANNA not found", target)
 	}
 	a := newAPI(t, failing{newRealm(t), map[string]error{"Memberships": failureOf(domain.NotFound)}})

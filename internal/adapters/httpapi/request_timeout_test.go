@@ -73,11 +73,11 @@ func (h hanging) EndSessions(ctx context.Context, id domain.UserID) error {
 	return h.IdentityProvider.EndSessions(ctx, id)
 }
 
-func (h hanging) SendPasswordReset(ctx context.Context, id domain.UserID, lifespan time.Duration) error {
-	if err := h.at(ctx, "SendPasswordReset"); err != nil {
+func (h hanging) SendActionsMail(ctx context.Context, id domain.UserID, actions []domain.RequiredAction, lifespan time.Duration) error {
+	if err := h.at(ctx, "SendActionsMail"); err != nil {
 		return err
 	}
-	return h.IdentityProvider.SendPasswordReset(ctx, id, lifespan)
+	return h.IdentityProvider.SendActionsMail(ctx, id, actions, lifespan)
 }
 
 const tooSlow = "The login system did not answer in time. Please check before you try again."
@@ -192,7 +192,7 @@ func (c *creating) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 // record, and not as the provider's fault.
 func TestRequestTimeout_ACallerWhoGoesAwayCancelsTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newAPI(t, hanging{newRealm(t), "SendPasswordReset"}, within)
+		a := newAPI(t, hanging{newRealm(t), "SendActionsMail"}, within)
 		ctx, leave := context.WithCancel(t.Context())
 		time.AfterFunc(budget/2, leave)
 		start := time.Now()

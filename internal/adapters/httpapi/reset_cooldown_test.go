@@ -144,10 +144,10 @@ func TestResetCooldown_IsGivenBackWhenNoMailWasSent(t *testing.T) {
 func TestResetCooldown_IsKeptWhenAMailMayHaveBeenSent(t *testing.T) {
 	for _, err := range []error{domain.Timeout, domain.Unavailable, domain.BadAnswer, domain.Internal, context.DeadlineExceeded, errForeign} {
 		provider := newRealm(t)
-		failures := failing{provider, map[string]error{"SendPasswordReset": failureOf(err)}}
+		failures := failing{provider, map[string]error{"SendActionsMail": failureOf(err)}}
 		a, _ := newCoolingAPI(t, failures)
 		assert.GreaterOrEqual(t, a.reset("anna").status, 500)
-		delete(failures.errs, "SendPasswordReset")
+		delete(failures.errs, "SendActionsMail")
 		a.reset("anna").tooSoon(60, "%v", err)
 		assert.Empty(t, provider.Mails())
 	}
@@ -168,13 +168,13 @@ type slow struct {
 	begun chan chan error
 }
 
-func (s slow) SendPasswordReset(ctx context.Context, id domain.UserID, lifespan time.Duration) error {
+func (s slow) SendActionsMail(ctx context.Context, id domain.UserID, actions []domain.RequiredAction, lifespan time.Duration) error {
 	let := make(chan error)
 	s.begun <- let
 	if err := <-let; err != nil {
 		return err
 	}
-	return s.Provider.SendPasswordReset(ctx, id, lifespan)
+	return s.Provider.SendActionsMail(ctx, id, actions, lifespan)
 }
 
 func TestResetCooldown_TwoAtOnceSendOneMail(t *testing.T) {

@@ -1,6 +1,7 @@
 // Package httpapi serves the use cases over HTTP, as the admin web app expects them: it
 // decodes, parses, calls one use case, and encodes. It is the only package that knows
-// the HTTP contract and chi. Every answer but /metrics is JSON, errors and panics too.
+// the HTTP contract and chi. Every answer but /metrics and the page /docs is JSON, errors
+// and panics too.
 package httpapi
 
 import (
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"go.opentelemetry.io/otel/trace"
 
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
@@ -43,6 +45,13 @@ type Config struct {
 	// Observe is told of each request that is no probe: endpoint is the route's
 	// pattern, or "other".
 	Observe func(method, endpoint string, status int, duration time.Duration)
+	// Managed tells that metrics and probes have a listener of their own, see
+	// [NewManagement].
+	Managed bool
+	// Docs serves the page that shows the OpenAPI document.
+	Docs bool
+	// Traces takes a span for each request.
+	Traces trace.TracerProvider
 }
 
 type api struct {
@@ -54,7 +63,7 @@ type api struct {
 // New returns the handler of all routes.
 func New(config Config) http.Handler {
 	a := &api{Config: config, mux: chi.NewMux(), limits: newLimits(config.Limits)}
-	a.mux.Use(identify, a.record, a.recoverPanic)
+	a.mux.Use(identify, a.trace, a.record, a.recoverPanic)
 	a.mux.NotFound(a.notFound)
 	a.mux.MethodNotAllowed(a.methodNotAllowed)
 	for _, prefix := range []string{"", pathPrefix} {
@@ -62,25 +71,34 @@ func New(config Config) http.Handler {
 		a.mux.Post(prefix+"/users/{username}/reset-password", a.protected(domain.ActionResetPassword, a.resetPassword))
 		a.mux.Put(prefix+"/users/{username}/status", a.protected(domain.ActionSetStatus, a.setStatus))
 		a.mux.Post(prefix+"/users/{username}/force-password-change", a.protected(domain.ActionForcePasswordChange, a.forcePasswordChange))
+		a.mux.Put(prefix+"/users/{username}", a.protected(domain.ActionUpdateUser, a.updateUser))
+		a.mux.Post(prefix+"/users/{username}/logout", a.protected(domain.ActionEndSessions, a.endSessions))
 		a.mux.Get(prefix+"/users/{username}/keycloak-status", a.protected(domain.ActionGetStatus, a.getStatus))
 
 		a.mux.Get(prefix+"/health", a.health)
-		a.mux.Get(prefix+"/livez", a.livez)
-		a.mux.Get(prefix+"/readyz", a.readyz)
-		a.mux.Get(prefix+"/metrics", a.Metrics.ServeHTTP)
 		a.mux.Get(prefix+"/openapi.json", a.openAPI)
+		if a.Docs {
+			a.document(prefix)
+		}
+		if !a.Managed {
+			a.operate(prefix)
+		}
 	}
 	return a.mux
 }
 
 // endpoint returns the pattern of the route that served r, without the prefix, or
-// "other" when no route fits.
+// "other" when no route fits. The page's files count as the page.
 func endpoint(r *http.Request) string {
 	pattern := chi.RouteContext(r.Context()).RoutePattern()
 	if pattern == "" || strings.HasSuffix(pattern, "*") {
 		return "other"
 	}
-	return strings.TrimPrefix(pattern, pathPrefix)
+	route := strings.TrimPrefix(pattern, pathPrefix)
+	if strings.HasPrefix(route, pageRoute+"/") {
+		return pageRoute
+	}
+	return route
 }
 
 // openAPI handles "GET /openapi.json".

@@ -23,6 +23,8 @@ func bodyFor(pattern string) string {
 		return `{"username":"anna","email":"anna@bank.example","role":"Cashier"}`
 	case "/users/{username}/status":
 		return `{"enabled":true}`
+	case "/users/{username}":
+		return `{"lastName":"Edited"}`
 	}
 	return ""
 }
@@ -46,7 +48,7 @@ func TestRouter_AnswersUnknownPathsAsNotFound(t *testing.T) {
 	for _, target := range []string{
 		"/", prefix, prefix + "/", prefix + prefix + "/health", prefix + "x", prefix + "x/health",
 		"/API/USER-SYNC/health", "/Health", "/health/", "/health.js", "/health/x.js", "/health;x.js", "/health%3F.js", "/health%2F",
-		"//health", "/./health", "/sync/user/", "/sync%2Fuser", "/sync/user;x.js", "/users/anna", "/users//", "/users/anna/keycloak-status/",
+		"//health", "/./health", "/sync/user/", "/sync%2Fuser", "/sync/user;x.js", "/users", "/users//", "/users/anna/", "/users/anna/keycloak-status/",
 		"/users/anna/keycloak-status/x.js", "/users/anna/keycloak-status%3Fx.js", "/users/a/b/keycloak-status", "/%6C%69vez%00", "/%ff",
 	} {
 		a.send(http.MethodGet, target, "").failed(http.StatusNotFound, "not_found", "There is no such address.", target)
@@ -89,6 +91,9 @@ func TestRouter_NamesTheMethodsOfAnEscapedPathToo(t *testing.T) {
 		answer.failed(http.StatusMethodNotAllowed, "method_not_allowed", "This address does not support that method.", target)
 		assert.Equal(t, []string{http.MethodPut}, answer.header.Values("Allow"), target)
 	}
+	answer := a.send(http.MethodGet, "/users/a%2Fb", "")
+	answer.failed(http.StatusMethodNotAllowed, "method_not_allowed", "This address does not support that method.")
+	assert.Equal(t, []string{http.MethodPut}, answer.header.Values("Allow"))
 }
 
 // An unknown path is unknown with any method; a 405 would need an Allow that names one.

@@ -1,8 +1,8 @@
 package httpapi
 
 import (
+	"maps"
 	"net/http"
-	"strings"
 
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
@@ -13,8 +13,9 @@ type syncedBody struct {
 	Status            string                  `json:"status"`
 	Message           string                  `json:"message"`
 	ID                domain.UserID           `json:"keycloak_user_id"`
-	TemporaryPassword string                  `json:"temporary_password,omitempty"`
-	RequiredActions   []domain.RequiredAction `json:"required_actions,omitempty"`
+	TemporaryPassword shownSecret             `json:"temporary_password,omitzero"`
+	RequiredActions   []domain.RequiredAction `json:"required_actions,omitzero"` // nil: of a user who existed
+	EmailSentTo       string                  `json:"email_sent_to,omitempty"`
 	Warnings          []string                `json:"warnings,omitempty"`
 	Drift             *assignmentBody         `json:"drift,omitempty"`
 	Repaired          *assignmentBody         `json:"repaired,omitempty"`
@@ -62,14 +63,15 @@ func (a *api) syncUser(w http.ResponseWriter, r *http.Request, attempt *app.Atte
 		Status:            "success",
 		Message:           "User " + in.Username.String() + " synced to Keycloak successfully",
 		ID:                result.ID,
-		TemporaryPassword: result.Password.Reveal(),
-		RequiredActions:   result.RequiredActions,
+		TemporaryPassword: shownSecret{result.Password},
+		RequiredActions:   orEmpty(result.RequiredActions),
+		EmailSentTo:       result.EmailSentTo,
 		Warnings:          result.Warnings,
 	}}, nil
 }
 
 // parseSyncUser looks at the members in the order that the contract fixes: username,
-// email, role. Members it does not know are ignored.
+// email, role, then the others. Members it does not know are ignored.
 func parseSyncUser(body object) (in app.SyncUserInput, err error) {
 	username, err := body.requiredText("username")
 	if err != nil {
@@ -85,15 +87,22 @@ func parseSyncUser(body object) (in app.SyncUserInput, err error) {
 	if in.Email, err = domain.ParseEmail(email); err != nil {
 		return in, err
 	}
-	if in.FineractRole, _, err = body.text("role"); err != nil {
+	role, there, err := body.role()
+	if err == nil && !there {
+		err = roleMissing()
+	}
+	if err != nil {
 		return in, err
 	}
-	if strings.TrimSpace(in.FineractRole) == "" {
-		return in, &domain.Error{Kind: missingField, Message: "Role is required"}
-	}
+	in.FineractRole = role
 	if in.FirstName, _, err = body.text("firstName"); err != nil {
 		return in, err
 	}
-	in.LastName, _, err = body.text("lastName")
+	if in.LastName, _, err = body.text("lastName"); err != nil {
+		return in, err
+	}
+	in.Attributes, err = body.attributes()
+	// A new user has nothing to take away.
+	maps.DeleteFunc(in.Attributes, func(_ domain.Attribute, value string) bool { return value == "" })
 	return in, err
 }

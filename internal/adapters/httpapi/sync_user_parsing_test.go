@@ -131,9 +131,8 @@ func TestSyncUser_TakesNamesOfMembersExactly(t *testing.T) {
 
 func TestSyncUser_IgnoresMembersItDoesNotKnow(t *testing.T) {
 	for name, unknown := range map[string]members{
-		"as the web app sends them": {"userId": 42, "officeId": 1, "officeName": "Head Office", "employeeId": "7", "mobileNumber": "+1"},
-		"of any type":               {"userId": nil, "officeId": []int{1}, "officeName": members{"name": "x"}, "x": true},
-		"that would be tempting":    {"enabled": false, "realmRoles": []string{"admin"}, "groups": []string{"head-office"}, "attributes": members{}, "password": "x"},
+		"of any type":            {"userid": nil, "office": []int{1}, "office_name": members{"name": "x"}, "x": true},
+		"that would be tempting": {"enabled": false, "realmRoles": []string{"admin"}, "groups": []string{"head-office"}, "attributes": members{}, "password": "x"},
 	} {
 		provider := newRealm(t)
 		a := newAPI(t, provider)

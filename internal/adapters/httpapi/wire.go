@@ -78,7 +78,12 @@ func (o object) text(member string) (text string, there bool, err error) {
 	default:
 		return text, true, nil
 	}
-	return "", true, &domain.Error{
+	return "", true, invalidMember(member, problem)
+}
+
+// invalidMember says what is wrong with a member.
+func invalidMember(member, problem string) error {
+	return &domain.Error{
 		Kind:    domain.InvalidField,
 		Message: "The field '" + member + "' " + problem + ".",
 		Fields:  map[string]string{member: problem},

@@ -22,6 +22,7 @@ var withBody = []struct {
 }{
 	{http.MethodPost, "/sync/user", employee, http.StatusCreated},
 	{http.MethodPut, "/users/anna/status", `{"enabled":false}`, http.StatusOK},
+	{http.MethodPut, "/users/anna", `{"lastName":"Edited"}`, http.StatusOK},
 }
 
 // sendAs sends a body under a content type; "" is a request without one.
@@ -39,6 +40,7 @@ func untouched(t *testing.T, provider *memory.Provider) {
 	t.Helper()
 	assert.Len(t, provider.Users(), 4)
 	assert.True(t, userNamed(t, provider, "anna").Enabled)
+	assert.Equal(t, "Moyo", userNamed(t, provider, "anna").LastName)
 	assert.False(t, userNamed(t, provider, "dora").Enabled)
 }
 
@@ -147,7 +149,7 @@ func TestBody_ThatBreaksOffIsNoJSON(t *testing.T) {
 
 // The web app sends a body with some of them, and none with others.
 func TestBody_IsIgnoredWhereNoneIsNeeded(t *testing.T) {
-	for _, target := range []string{"/users/anna/reset-password", "/users/anna/force-password-change"} {
+	for _, target := range []string{"/users/anna/reset-password", "/users/anna/force-password-change", "/users/anna/logout"} {
 		for contentType, body := range map[string]string{"": "", jsonType: "{not JSON", "text/plain": "\xff\xff", "application/xml": "<a/>"} {
 			answer := newAPI(t, newRealm(t)).sendAs(http.MethodPost, target, contentType, body)
 			assert.Equal(t, http.StatusOK, answer.status, "%s with %q: %s", target, body, answer.body)

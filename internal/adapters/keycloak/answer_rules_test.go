@@ -25,9 +25,9 @@ const conflict, badRequest, notFound = http.StatusConflict, http.StatusBadReques
 func ruleCases() []ruleCase {
 	return []ruleCase{
 		{answerRule{opLogin, badRequest, "", domain.Internal}, opLogin, badRequest, `{"error":"invalid_request","error_description":"Unexpected error when authenticating client"}`},
-		{answerRule{opLogin, 401, "", domain.Internal}, opLogin, 401, `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`},
-		{answerRule{opIntrospectToken, 401, "", domain.Internal}, opIntrospectToken, 401, `{"error":"invalid_request","error_description":"Authentication failed."}`},       // 26.4
-		{answerRule{opIntrospectToken, 401, "", domain.Internal}, opIntrospectToken, 401, `{"error":"invalid_client","error_description":"Client authentication failed."}`}, // 26.7
+		{answerRule{opLogin, 401, "", secretRefused}, opLogin, 401, `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`},
+		{answerRule{opIntrospectToken, 401, "", secretRefused}, opIntrospectToken, 401, `{"error":"invalid_request","error_description":"Authentication failed."}`},       // 26.4
+		{answerRule{opIntrospectToken, 401, "", secretRefused}, opIntrospectToken, 401, `{"error":"invalid_client","error_description":"Client authentication failed."}`}, // 26.7
 		{answerRule{opGetAdministration, 403, "HTTP 403 Forbidden", administrationHidden}, opGetAdministration, 403, `{"error":"HTTP 403 Forbidden"}`},
 		{answerRule{opGetAdministration, notFound, "Client not found", administrationHidden}, opGetAdministration, notFound, `{"error":"Client not found"}`},
 		{answerRule{opGetRoleParts, 403, "HTTP 403 Forbidden", partsHidden}, opGetRoleParts, 403, `{"error":"HTTP 403 Forbidden"}`},
@@ -81,6 +81,15 @@ func ruleCases() []ruleCase {
 		{answerRule{"", 504, "", domain.Timeout}, opSendActionsMail, 504, ``},
 		{answerRule{"", badRequest, "", domain.Internal}, opCreateUser, badRequest, `{"error":"unable to read contents from stream"}`},
 		{answerRule{"", badRequest, "", domain.Internal}, opSendActionsMail, badRequest, `{"errorMessage":"Invalid redirect uri."}`},
+		{answerRule{opAssignRole, badRequest, "Could not add user role mappings", assignmentFailed}, opAssignRole, badRequest, `{"error":"invalid_request","error_description":"Could not add user role mappings!"}`},
+		{answerRule{opUnassignRole, notFound, "Role not found", roleGone}, opUnassignRole, notFound, `{"error":"Role not found"}`},
+		{answerRule{opLeaveGroup, notFound, "Group not found", groupGone}, opLeaveGroup, notFound, `{"error":"Group not found"}`},
+		{answerRule{opChangeUser, conflict, "User exists with same email", domain.EmailConflict}, opChangeUser, conflict, `{"errorMessage":"User exists with same email"}`},
+		{answerRule{opChangeUser, conflict, "", conflictUnclear}, opChangeUser, conflict, `{"errorMessage":"User exists with same username or email"}`},
+		{answerRule{opChangeUser, conflict, "", conflictUnclear}, opChangeUser, conflict, `{"error":"conflict","error_description":"Duplicate resource error"}`},
+		{answerRule{"", badRequest, "", domain.Internal}, opAssignRole, badRequest, `{"error":"invalid_request"}`},
+		{answerRule{"", notFound, "User not found", domain.NotFound}, opGetUser, notFound, `{"error":"User not found"}`},
+		{answerRule{"", notFound, "User not found", domain.NotFound}, opGetCredentials, notFound, `{"error":"User not found","error_description":"For more on this error consult the server log at the debug level."}`}, // 24
 		{answerRule{"", 0, "", domain.BadAnswer}, opUpdateUser, conflict, `{"errorMessage":"User exists with same email"}`},
 		{answerRule{"", 0, "", domain.BadAnswer}, opFindUser, 500, `{"error":"unknown_error"}`},
 		{answerRule{"", 0, "", domain.BadAnswer}, opSendActionsMail, 500, `{"error":"unknown_error"}`},

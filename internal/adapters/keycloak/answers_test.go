@@ -258,7 +258,7 @@ func TestAnswers_ToAMail(t *testing.T) {
 		s := newStub(t)
 		id := s.plant(present())
 		s.answers(mailRoute, 1, saying(400, "application/json", body))
-		require.ErrorIs(t, s.provider(t).SendPasswordReset(t.Context(), domain.UserID(id), time.Hour), kind)
+		require.ErrorIs(t, s.provider(t).SendActionsMail(t.Context(), domain.UserID(id), []domain.RequiredAction{domain.UpdatePassword}, time.Hour), kind)
 	}
 }
 
@@ -274,7 +274,7 @@ func TestAnswers_AMailIsNeverSentTwice(t *testing.T) {
 			s := newStub(t)
 			id := s.plant(present())
 			s.answers(mailRoute, always, with)
-			require.Error(t, s.provider(t, impatient).SendPasswordReset(t.Context(), domain.UserID(id), time.Hour))
+			require.Error(t, s.provider(t, impatient).SendActionsMail(t.Context(), domain.UserID(id), []domain.RequiredAction{domain.UpdatePassword}, time.Hour))
 			assert.Equal(t, 1, s.count(mailRoute))
 		})
 	}
@@ -284,7 +284,7 @@ func TestAnswers_ErrorsNameNobody(t *testing.T) {
 	s := newStub(t)
 	s.change(func() { s.noMails = true })
 	id := s.plant(present())
-	err := s.provider(t).SendPasswordReset(t.Context(), domain.UserID(id), time.Hour)
+	err := s.provider(t).SendActionsMail(t.Context(), domain.UserID(id), []domain.RequiredAction{domain.UpdatePassword}, time.Hour)
 	require.ErrorIs(t, err, domain.EmailDeliveryFailed)
 	assert.NotContains(t, err.Error(), "bank.example", "an address in Keycloak's text")
 

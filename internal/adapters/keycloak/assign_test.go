@@ -21,7 +21,6 @@ func warmedForAssign(t *testing.T) (*stub, *keycloak.Provider, domain.UserID) {
 
 // What is given, with how many calls.
 func TestAssign_GivesWhatIsAskedFor(t *testing.T) {
-	const groupsRoute = "GET users/{id}/groups"
 	for name, c := range map[string]struct {
 		assignment domain.Assignment
 		roles      []string

@@ -62,11 +62,22 @@ func TestCallers_WhoLeaveGetUnavailable(t *testing.T) {
 		"PUT users/{id}": func(ctx context.Context, p *keycloak.Provider, id domain.UserID) error {
 			return p.SetEnabled(ctx, id, false)
 		},
+		lockRoute: func(ctx context.Context, p *keycloak.Provider, id domain.UserID) error {
+			_, err := p.Details(ctx, id)
+			return err
+		},
+		leaveRoute: func(ctx context.Context, p *keycloak.Provider, id domain.UserID) error {
+			return p.Unassign(ctx, id, domain.Assignment{Role: "teller", Group: "tellers"})
+		},
+		getUserRoute: func(ctx context.Context, p *keycloak.Provider, id domain.UserID) error {
+			_, err := p.UpdateUser(ctx, id, domain.UserChange{})
+			return err
+		},
 		"POST users/{id}/logout": func(ctx context.Context, p *keycloak.Provider, id domain.UserID) error {
 			return p.EndSessions(ctx, id)
 		},
 		"PUT users/{id}/execute-actions-email": func(ctx context.Context, p *keycloak.Provider, id domain.UserID) error {
-			return p.SendPasswordReset(ctx, id, time.Hour)
+			return p.SendActionsMail(ctx, id, []domain.RequiredAction{domain.UpdatePassword}, time.Hour)
 		},
 	} {
 		t.Run(route, func(t *testing.T) {
@@ -84,7 +95,7 @@ func TestClose_EndsWhatIsUnderWay(t *testing.T) {
 	for name, leaves := range map[string]bool{"the caller waits": false, "the caller has left": true} {
 		t.Run(name, func(t *testing.T) {
 			s := newStub(t)
-			p := keycloak.New(keycloak.Config{URL: s.URL, Realm: stubRealm, ClientID: stubClient, ClientSecret: domain.NewSecret(stubSecret), CallTimeout: time.Minute})
+			p := keycloak.New(keycloak.Config{URL: s.URL, Realm: stubRealm, ClientID: stubClient, ClientSecret: secretOf(stubSecret), CallTimeout: time.Minute})
 			ctx, leave := context.WithCancel(t.Context())
 			defer leave()
 			reached, ended := make(chan struct{}), make(chan struct{})

@@ -35,6 +35,7 @@ func warmed(t *testing.T, change ...func(*keycloak.Config)) (*stub, *keycloak.Pr
 	require.NoError(t, p.Check(t.Context()))
 	_, err := p.RightsOf(t.Context(), newcomer(t, "anna").Assignment)
 	require.NoError(t, err)
+	require.NoError(t, keycloak.Warm(t.Context(), p))
 	s.taken()
 	return s, p, id
 }
@@ -346,7 +347,9 @@ func TestCircuit_IsNeitherOpenedNorKeptClosedByOverload(t *testing.T) {
 	// overload turns many calls away while one is under way that ends with the status.
 	overload := func(status int) {
 		result := make(chan error, 1)
-		go func() { result <- p.SendPasswordReset(t.Context(), id, time.Hour) }()
+		go func() {
+			result <- p.SendActionsMail(t.Context(), id, []domain.RequiredAction{domain.UpdatePassword}, time.Hour)
+		}()
 		<-reached
 		var all sync.WaitGroup
 		for range 25 {

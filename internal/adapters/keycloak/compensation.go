@@ -58,6 +58,7 @@ func (p *Provider) undo(ctx context.Context, user domain.NewUser, id domain.User
 	undoCtx, cancel := p.compensation(ctx)
 	defer cancel()
 	err := p.persist(undoCtx, func() error { return p.delete(undoCtx, id) })
+	p.observer.Compensated(err == nil || errors.Is(err, domain.NotFound))
 	if err != nil && !errors.Is(err, domain.NotFound) {
 		p.leftovers.Store(leftoverKey(user), id)
 		return &domain.Error{

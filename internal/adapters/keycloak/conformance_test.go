@@ -2,6 +2,7 @@ package keycloak_test
 
 import (
 	"flag"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -27,9 +28,13 @@ func TestConformance(t *testing.T) {
 	porttest.Run(t, func(t *testing.T) porttest.Subject {
 		t.Helper()
 		s := newStub(t)
+		s.change(func() { s.profile = profileWithout(domain.EmployeeID, domain.MobileNumber) })
 		return porttest.Subject{
 			Provider: s.provider(t),
 			Role:     "teller", Group: "tellers", MissingRole: "no-such-role", MissingGroup: "no-such-group",
+			LackedAction: "no-such-action", DisabledAction: "TERMS_AND_CONDITIONS",
+			UnkeptAttributes: []domain.Attribute{domain.EmployeeID, domain.MobileNumber},
+			RefusedAttribute: domain.FineractUserID, RefusedValue: "42nd",
 			KeepsMarks:  true,
 			CarriedRole: "auditor", CompositeRole: "chief", CarryingGroup: "head/board", AdministratorRole: "operator",
 			RefusedUsername: "ab", RefusedName: "<b>",
@@ -41,6 +46,12 @@ func TestConformance(t *testing.T) {
 				}
 				for _, action := range user.RequiredActions {
 					planted.RequiredActions = append(planted.RequiredActions, string(action))
+				}
+				for name, value := range user.Attributes {
+					if planted.Attributes == nil {
+						planted.Attributes = map[string][]string{}
+					}
+					planted.Attributes[string(name)] = []string{value}
 				}
 				for _, assignment := range in {
 					planted.roles = append(planted.roles, string(assignment.Role))
@@ -77,4 +88,25 @@ func TestConformance(t *testing.T) {
 			},
 		}
 	})
+}
+
+// profileWithout returns a user profile with what this program gives its users, but for
+// some attributes. As Keycloak shows it, and only for administrators; those whose names
+// end in "_id" are numbers.
+func profileWithout(except ...domain.Attribute) string {
+	names := []string{"managed_by", "managed_by_creation"}
+	for _, name := range domain.AllAttributes() {
+		if !slices.Contains(except, name) {
+			names = append(names, string(name))
+		}
+	}
+	attributes := `{"name":"username"},{"name":"email"},{"name":"firstName"},{"name":"lastName"}`
+	for _, name := range names {
+		validations := `{}`
+		if strings.HasSuffix(name, "_id") {
+			validations = `{"pattern":{"pattern":"^[0-9]{1,19}$","error-message":"wrong format"}}`
+		}
+		attributes += fmt.Sprintf(`,{"name":%q,"permissions":{"view":["admin"],"edit":["admin"]},"validations":%s,"annotations":{},"multivalued":false}`, name, validations)
+	}
+	return `{"attributes":[` + attributes + `],"groups":[]}`
 }

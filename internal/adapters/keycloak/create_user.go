@@ -15,11 +15,11 @@ import (
 // required actions, one assigns the role, which Keycloak ignores in the first. When the
 // second fails, the user is deleted again.
 func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error) {
-	settings, err := p.settings.get(ctx, "")
+	rules, err := p.creationRules(ctx)
 	if err != nil {
 		return domain.CreatedUser{}, err
 	}
-	if err := settings.checkUsername(user); err != nil {
+	if err := rules.settings.checkUsername(user); err != nil {
 		return domain.CreatedUser{}, err
 	}
 	assigned, err := p.assignedRole(ctx, user.Assignment)
@@ -30,9 +30,13 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 		return domain.CreatedUser{}, err
 	}
 
+	var has []domain.RequiredAction
+	var unstored []domain.Attribute
+	user.RequiredActions, has = rules.actions.of(user)
+	user.Attributes, unstored = storable(user.Attributes, rules.profile)
 	created, err := p.createWithGroup(ctx, user)
 	if errors.Is(err, domain.PasswordRefused) {
-		p.settings.forget("", settings) // Its policy is an old one.
+		p.settings.forget("", rules.settings) // Its policy is an old one.
 	}
 	if err != nil {
 		return domain.CreatedUser{}, err
@@ -40,6 +44,7 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 	if err := p.assignRole(withExemption(ctx, fromAllBounds), created.ID, assigned); err != nil {
 		return domain.CreatedUser{}, p.undo(ctx, user, created.ID, err)
 	}
+	created.RequiredActions, created.Unstored = has, unstored
 	return created, nil
 }
 
@@ -152,7 +157,8 @@ func (p *Provider) clearUpConflict(ctx context.Context, user domain.NewUser, cau
 }
 
 // assignRole gives the user the realm role. A role that was deleted and made again has
-// another id, so a refused one is read anew and tried once more.
+// another id, so a refused one is read anew and tried once more. So is one that somebody
+// else may have given at the same moment: then the user has it by now.
 func (p *Provider) assignRole(ctx context.Context, id domain.UserID, assigned *role) error {
 	assign := func() error {
 		return unlessGiven(p.onUser(ctx, opAssignRole, id, func(ctx context.Context, token, userID string) error {
@@ -160,6 +166,12 @@ func (p *Provider) assignRole(ctx context.Context, id domain.UserID, assigned *r
 		}))
 	}
 	err := assign()
+	if errors.Is(err, assignmentFailed) {
+		err = assign()
+	}
+	if errors.Is(err, assignmentFailed) {
+		return &domain.Error{Kind: domain.Internal, Err: err}
+	}
 	if !errors.Is(err, roleGone) {
 		return err
 	}
@@ -182,18 +194,25 @@ func (p *Provider) delete(ctx context.Context, id domain.UserID) error {
 
 func representationOf(user domain.NewUser, group domain.Group, mark string) gocloak.User {
 	actions := actionNames(user.RequiredActions)
+	attributes := map[string][]string{managedBy: {managedByUs}, creation: {mark}}
+	for name, value := range user.Attributes {
+		attributes[string(name)] = []string{value}
+	}
 	representation := gocloak.User{
 		Username:        new(user.Username.String()),
 		Email:           new(user.Email.String()),
 		EmailVerified:   &user.EmailVerified,
 		Enabled:         new(true),
 		RequiredActions: &actions,
-		Attributes:      &map[string][]string{managedBy: {managedByUs}, creation: {mark}},
-		Credentials: &[]gocloak.CredentialRepresentation{{
+		Attributes:      &attributes,
+	}
+	// An empty password would be stored: Keycloak's policy does not look at it.
+	if !user.Password.IsEmpty() {
+		representation.Credentials = &[]gocloak.CredentialRepresentation{{
 			Type:      new("password"),
 			Value:     new(user.Password.Reveal()),
 			Temporary: new(true),
-		}},
+		}}
 	}
 	if user.FirstName != "" {
 		representation.FirstName = &user.FirstName

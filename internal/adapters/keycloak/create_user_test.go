@@ -26,7 +26,8 @@ func TestCreateUser_TakesTwoCallsWhenWarm(t *testing.T) {
 	p := s.provider(t, c.set)
 	writes := []string{"POST users", assignRoute}
 	rights := []string{"GET roles/{role}", groupRoute, groupRealmRoute, groupClientRoute}
-	all := slices.Concat([]string{"POST token", "GET realm", "GET users", ownRoute}, rights, writes)
+	settings := []string{"GET realm", actionsRoute, profileRoute}
+	all := slices.Concat([]string{"POST token", "GET users", ownRoute}, settings, rights, writes)
 	_, err := create(t, p, "anna")
 	require.NoError(t, err)
 	assert.ElementsMatch(t, all, s.taken(), "cold")
@@ -39,13 +40,18 @@ func TestCreateUser_TakesTwoCallsWhenWarm(t *testing.T) {
 	_, err = create(t, p, "carla")
 	require.NoError(t, err)
 	assert.ElementsMatch(t, slices.Concat(rights, writes), s.taken(), "the rights have expired")
+	c.pass(30 * time.Second)
+	_, err = create(t, p, "carlo")
+	require.NoError(t, err)
+	assert.ElementsMatch(t, slices.Concat(settings, rights, writes), s.taken(), "the settings have expired too")
 	c.pass(6 * time.Minute)
 	_, err = create(t, p, "dora")
 	require.NoError(t, err)
 	assert.ElementsMatch(t, all, s.taken(), "everything has expired")
 }
 
-// Whoever asks for the rights first, as the use case does, has read what a creation needs.
+// Whoever asks for the rights first, as the use case does, has read what a creation needs
+// to know of role and group.
 func TestCreateUser_UsesWhatRightsOfHasRead(t *testing.T) {
 	s := newStub(t)
 	p := s.provider(t)
@@ -56,11 +62,11 @@ func TestCreateUser_UsesWhatRightsOfHasRead(t *testing.T) {
 	s.taken()
 	_, err = p.CreateUser(t.Context(), user)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"POST users", assignRoute}, s.taken())
+	assert.ElementsMatch(t, []string{actionsRoute, profileRoute, "POST users", assignRoute}, s.taken())
 }
 
 // A background check keeps the realm's settings and the administration client, so no
-// creation waits for them.
+// creation waits for them. The rest is read when it is wanted.
 func TestCreateUser_CheckKeepsTheSettings(t *testing.T) {
 	s := newStub(t)
 	p := s.provider(t)
@@ -68,7 +74,7 @@ func TestCreateUser_CheckKeepsTheSettings(t *testing.T) {
 	s.taken()
 	_, err := create(t, p, "anna")
 	require.NoError(t, err)
-	assert.ElementsMatch(t, []string{"GET roles/{role}", groupRoute, groupRealmRoute, groupClientRoute, "POST users", assignRoute}, s.taken())
+	assert.ElementsMatch(t, []string{actionsRoute, profileRoute, "GET roles/{role}", groupRoute, groupRealmRoute, groupClientRoute, "POST users", assignRoute}, s.taken())
 }
 
 func TestCreateUser_ReadsARoleAnewThatHasAnotherID(t *testing.T) {

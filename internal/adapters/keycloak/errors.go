@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 
 	"user-sync-service/internal/domain"
 )
@@ -27,14 +26,21 @@ const (
 	opGetOwnRoles       operation = "get own roles"
 	opGetAdministration operation = "get administration rights"
 	opFindUser          operation = "find user"
+	opGetUser           operation = "get user"
 	opGetUserProfile    operation = "get user profile"
+	opGetActions        operation = "get required actions"
+	opGetLock           operation = "get lock"
+	opGetCredentials    operation = "get credentials"
 	opCreateUser        operation = "create user"
 	opAssignRole        operation = "assign role"
 	opDeleteUser        operation = "delete user"
 	opGetUserRoles      operation = "get user roles"
 	opGetUserGroups     operation = "get user groups"
 	opUpdateUser        operation = "update user"
+	opChangeUser        operation = "change user"
 	opJoinGroup         operation = "join group"
+	opUnassignRole      operation = "unassign role"
+	opLeaveGroup        operation = "leave group"
 	opEndSessions       operation = "end sessions"
 	opSendActionsMail   operation = "send actions mail"
 )
@@ -47,12 +53,17 @@ const (
 	groupGone domain.Kind = "group_gone"
 	// loginStale: Keycloak no longer accepts the access token.
 	loginStale domain.Kind = "login_stale"
+	// secretRefused: Keycloak does not accept the secret of the service's own client.
+	secretRefused domain.Kind = "secret_refused"
 	// creationFailed: Keycloak answered 500 to a creation and made nobody.
 	creationFailed domain.Kind = "creation_failed"
-	// conflictUnclear: the creation lost a race, Keycloak does not say against what.
+	// conflictUnclear: the write lost a race, Keycloak does not say against what.
 	conflictUnclear domain.Kind = "conflict_unclear"
 	// givenMeanwhile: somebody gave the user the same at the same moment.
 	givenMeanwhile domain.Kind = "given_meanwhile"
+	// assignmentFailed: the role could not be given, as when somebody gave it at the same
+	// moment.
+	assignmentFailed domain.Kind = "assignment_failed"
 	// partsHidden: Keycloak does not show us what a role contains.
 	partsHidden domain.Kind = "parts_hidden"
 	// administrationHidden: Keycloak does not show us the rights in the administration
@@ -74,8 +85,8 @@ type answerRule struct {
 func answerRules() []answerRule {
 	return []answerRule{
 		{opLogin, http.StatusBadRequest, "", domain.Internal},
-		{opLogin, http.StatusUnauthorized, "", domain.Internal},
-		{opIntrospectToken, http.StatusUnauthorized, "", domain.Internal},
+		{opLogin, http.StatusUnauthorized, "", secretRefused},
+		{opIntrospectToken, http.StatusUnauthorized, "", secretRefused},
 		{"", http.StatusUnauthorized, "", loginStale},
 		// Only in Keycloak's own words: a gateway's 403 says nothing about the realm.
 		{opGetAdministration, http.StatusForbidden, "HTTP 403 Forbidden", administrationHidden},
@@ -92,6 +103,9 @@ func answerRules() []answerRule {
 		{opAssignRole, http.StatusConflict, "", givenMeanwhile},
 		{opJoinGroup, http.StatusNotFound, "Group not found", groupGone},
 		{opAssignRole, http.StatusNotFound, "Role not found", roleGone},
+		{opAssignRole, http.StatusBadRequest, "Could not add user role mappings", assignmentFailed},
+		{opUnassignRole, http.StatusNotFound, "Role not found", roleGone},
+		{opLeaveGroup, http.StatusNotFound, "Group not found", groupGone},
 		{"", http.StatusNotFound, "User not found", domain.NotFound},
 		// The losers of a race get texts that do not say what they lost on.
 		{opCreateUser, http.StatusConflict, "User exists with same username or email", conflictUnclear},
@@ -99,6 +113,8 @@ func answerRules() []answerRule {
 		{opCreateUser, http.StatusConflict, "User exists with same email", domain.EmailConflict},
 		{opCreateUser, http.StatusConflict, "", conflictUnclear},
 		{opCreateUser, http.StatusBadRequest, "Could not create user", conflictUnclear},
+		{opChangeUser, http.StatusConflict, "User exists with same email", domain.EmailConflict},
+		{opChangeUser, http.StatusConflict, "", conflictUnclear},
 		{opCreateUser, http.StatusBadRequest, "Password policy not met", domain.PasswordRefused},
 		{opCreateUser, http.StatusBadRequest, "invalidPassword", domain.PasswordRefused},
 		{opCreateUser, http.StatusBadRequest, "User name is missing", domain.InvalidField},
@@ -113,70 +129,6 @@ func answerRules() []answerRule {
 		{"", http.StatusBadRequest, "", domain.Internal},
 		{"", 0, "", domain.BadAnswer},
 	}
-}
-
-// errorAnswer is the body of Keycloak's refusals, in all of its forms.
-type errorAnswer struct {
-	Error        string        `json:"error"`
-	Description  string        `json:"error_description"`
-	ErrorMessage string        `json:"errorMessage"`
-	Field        string        `json:"field"`
-	Errors       []errorAnswer `json:"errors"`
-}
-
-// says reports whether one of the texts begins with text.
-func (a errorAnswer) says(text string) bool {
-	return strings.HasPrefix(a.Error, text) || strings.HasPrefix(a.ErrorMessage, text)
-}
-
-// fields returns what the realm's user profile found wrong, in our words.
-func (a errorAnswer) fields() map[string]string {
-	fields := make(map[string]string)
-	for _, violation := range append(a.Errors, a) {
-		if violation.Field != "" {
-			fields[violation.Field] = fieldProblem(violation.ErrorMessage)
-		}
-	}
-	return fields
-}
-
-// fieldProblem translates the message keys of Keycloak's user profile. Other texts are
-// a realm's own; they are not passed on.
-func fieldProblem(key string) string {
-	switch key {
-	case "error-user-attribute-required":
-		return "is required"
-	case "error-invalid-length", "error-invalid-length-too-short", "error-invalid-length-too-long":
-		return "is too short or too long"
-	case "error-username-invalid-character", "error-person-name-invalid-character":
-		return "contains a character that is not allowed"
-	case "error-invalid-email":
-		return "must be an e-mail address"
-	case "error-user-attribute-read-only":
-		return "must not be changed"
-	default:
-		return "is not allowed by the rules of the realm"
-	}
-}
-
-// forLog returns what may be logged of a refusal: Keycloak's own error texts, shortened
-// and without anything that looks like an e-mail address or a token, never the whole
-// body.
-func (a errorAnswer) forLog() string {
-	var texts []string
-	for _, text := range []string{a.Error, a.ErrorMessage, a.Description, a.Field} {
-		for word := range strings.FieldsSeq(text) {
-			switch {
-			case strings.Contains(word, "@"):
-				word = "[e-mail]"
-			case strings.Contains(word, "eyJ"): // how every JWT begins
-				word = "[token]"
-			}
-			texts = append(texts, word)
-		}
-	}
-	const limit = 40 // words
-	return strings.Join(texts[:min(limit, len(texts))], " ")
 }
 
 // classify turns the outcome of one call into a domain error, or nil. Err is what
@@ -224,16 +176,4 @@ func connectionKind(ctx context.Context, err error) domain.Kind {
 		return domain.Timeout
 	}
 	return domain.Unavailable
-}
-
-// fieldsMessage is the sentence for the administrator; with several fields it names
-// one, the reply lists all.
-func fieldsMessage(fields map[string]string) string {
-	first := ""
-	for field := range fields {
-		if first == "" || field < first {
-			first = field
-		}
-	}
-	return fmt.Sprintf("The field '%s' %s.", first, fields[first])
 }

@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 
@@ -58,6 +59,14 @@ func (p *Provider) getUsers(ctx context.Context, params gocloak.GetUsersParams) 
 	return users, nil
 }
 
+// createdAt returns the zero time when Keycloak does not tell.
+func createdAt(user *gocloak.User) time.Time {
+	if gocloak.PInt64(user.CreatedTimestamp) == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(*user.CreatedTimestamp).UTC()
+}
+
 func userOf(user *gocloak.User) domain.User {
 	var actions []domain.RequiredAction
 	if user.RequiredActions != nil {
@@ -74,6 +83,8 @@ func userOf(user *gocloak.User) domain.User {
 		Enabled:         gocloak.PBool(user.Enabled),
 		EmailVerified:   gocloak.PBool(user.EmailVerified),
 		RequiredActions: actions,
+		CreatedAt:       createdAt(user),
+		Attributes:      attributesOf(user),
 		Managed:         attribute(user, managedBy) == managedByUs,
 	}
 }

@@ -14,10 +14,10 @@ import (
 // so only of tokens that name this client in their audience.
 func (p *Provider) TokenActive(ctx context.Context, token string) (bool, error) {
 	var answer *gocloak.IntroSpectTokenResult
-	err := p.exchange(answeredLikeARead(ctx), opIntrospectToken, func(ctx context.Context) error {
+	err := p.asClient(answeredLikeARead(ctx), opIntrospectToken, func(ctx context.Context, secret string) error {
 		var err error
 		// Form-encoded for the Basic header, as in logIn.
-		answer, err = p.client.RetrospectToken(ctx, token, url.QueryEscape(p.clientID), url.QueryEscape(p.secret.Reveal()), p.realm)
+		answer, err = p.client.RetrospectToken(ctx, token, url.QueryEscape(p.clientID), url.QueryEscape(secret), p.realm)
 		return err
 	})
 	if err != nil {

@@ -99,7 +99,7 @@ func TestTokenActive_AnswersThatSayNothing(t *testing.T) {
 
 func TestTokenActive_WithAWrongSecretIsOurFault(t *testing.T) {
 	s := newStub(t)
-	p := s.provider(t, func(config *keycloak.Config) { config.ClientSecret = domain.NewSecret("wrong") })
+	p := s.provider(t, func(config *keycloak.Config) { config.ClientSecret = secretOf("wrong") })
 	_, err := p.TokenActive(t.Context(), callerToken)
 	assertOnlyKind(t, domain.Internal, err)
 }

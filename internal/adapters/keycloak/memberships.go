@@ -17,11 +17,9 @@ func (p *Provider) Memberships(ctx context.Context, id domain.UserID) (domain.Me
 	var groups []*gocloak.Group
 	both, bothCtx := errgroup.WithContext(ctx)
 	both.Go(func() error {
-		return p.onUser(bothCtx, opGetUserRoles, id, func(ctx context.Context, token, userID string) error {
-			var err error
-			roles, err = p.client.GetRealmRolesByUserID(ctx, token, p.realm, userID)
-			return err
-		})
+		var err error
+		roles, err = p.userRoles(bothCtx, id)
+		return err
 	})
 	both.Go(func() error {
 		var err error
@@ -49,7 +47,7 @@ func (p *Provider) Memberships(ctx context.Context, id domain.UserID) (domain.Me
 	return memberships, nil
 }
 
-// Groups returns the paths of the user's groups, without Keycloak's slash before them.
+// Groups returns the paths of the user's groups.
 func (p *Provider) Groups(ctx context.Context, id domain.UserID) ([]domain.Group, error) {
 	found, err := p.userGroups(ctx, id)
 	if err != nil {
@@ -57,16 +55,35 @@ func (p *Provider) Groups(ctx context.Context, id domain.UserID) ([]domain.Group
 	}
 	var groups []domain.Group
 	for _, group := range found {
-		if group == nil {
-			return nil, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get user groups: a group that is none")}
+		path, err := groupPath(group)
+		if err != nil {
+			return nil, err
 		}
-		path, ok := strings.CutPrefix(gocloak.PString(group.Path), "/")
-		if !ok || path == "" {
-			return nil, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get user groups: a group without a path")}
-		}
-		groups = append(groups, domain.Group(path))
+		groups = append(groups, path)
 	}
 	return groups, nil
+}
+
+// groupPath returns the path of a group of a user, without Keycloak's slash before it.
+func groupPath(group *gocloak.Group) (domain.Group, error) {
+	if group == nil {
+		return "", &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get user groups: a group that is none")}
+	}
+	path, ok := strings.CutPrefix(gocloak.PString(group.Path), "/")
+	if !ok || path == "" {
+		return "", &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get user groups: a group without a path")}
+	}
+	return domain.Group(path), nil
+}
+
+// userRoles reads the realm roles assigned to the user directly.
+func (p *Provider) userRoles(ctx context.Context, id domain.UserID) (roles []*gocloak.Role, err error) {
+	err = p.onUser(ctx, opGetUserRoles, id, func(ctx context.Context, token, userID string) error {
+		var err error
+		roles, err = p.client.GetRealmRolesByUserID(ctx, token, p.realm, userID)
+		return err
+	})
+	return roles, err
 }
 
 // userGroups reads all groups of the user: Keycloak cuts the list into pages only for

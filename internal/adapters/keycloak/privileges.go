@@ -71,11 +71,9 @@ func (p *Provider) held(ctx context.Context, id domain.UserID, roles []string, c
 	// In a blind realm also without roles: only this call tells whether there is such a user.
 	if len(roles) > 0 || client == blind {
 		both.Go(func() error {
-			return p.onUser(bothCtx, opGetUserRoles, id, func(ctx context.Context, token, userID string) error {
-				var err error
-				ofRealm, err = p.client.GetCompositeRealmRolesByUserID(ctx, token, p.realm, userID)
-				return err
-			})
+			var err error
+			ofRealm, err = p.realmRolesInTheEnd(bothCtx, id)
+			return err
 		})
 	}
 	if err := both.Wait(); err != nil {

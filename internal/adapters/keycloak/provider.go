@@ -15,10 +15,13 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 	"github.com/go-resty/resty/v2"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"user-sync-service/internal/domain"
 	"user-sync-service/internal/ports"
@@ -33,10 +36,11 @@ var (
 type Config struct {
 	// URL is the server's base URL, under which it has /realms and /admin. Keycloak
 	// refuses a token that was fetched under another host name.
-	URL          string
-	Realm        string
-	ClientID     string
-	ClientSecret domain.Secret
+	URL      string
+	Realm    string
+	ClientID string
+	// ClientSecret returns the client's secret as it is now. It is called often.
+	ClientSecret func() (domain.Secret, error)
 	// CallTimeout bounds each single call to Keycloak, with its repetitions.
 	CallTimeout time.Duration
 	// MaxConcurrency is how many calls may be under way at once; as many more, and 16 at
@@ -48,6 +52,10 @@ type Config struct {
 	Now func() time.Time
 	// Log takes what the owner of the realm should know; nil means that nobody is told.
 	Log *slog.Logger
+	// Observer counts for the operators; nil means that nobody does.
+	Observer Observer
+	// Traces takes a span for each call; nil means none.
+	Traces trace.TracerProvider
 
 	timing timing // the usual one unless a test sets another
 }
@@ -73,7 +81,12 @@ type Provider struct {
 	baseURL     string
 	realm       string // escaped for a path
 	clientID    string
-	secret      domain.Secret
+	secret      clientSecret
+	observer    Observer
+	tracer      trace.Tracer
+	now         func() time.Time
+	underWay    atomic.Int64              // calls to Keycloak
+	loggedIn    atomic.Pointer[time.Time] // when; nil: not yet
 	callTimeout time.Duration
 	timing      timing
 	bounds      bounds
@@ -81,17 +94,21 @@ type Provider struct {
 	open        context.Context // ends with Close, and every call with it
 	end         context.CancelFunc
 	leftovers   sync.Map // users that could not be finished or removed: lower-case username to domain.UserID
+	changes     turns
 
 	tokens         *cache[string] // one entry, under the key ""
 	roles          *cache[*role]
 	groups         *cache[*group]
-	existence      *cache[bool]          // of realm roles, by name
-	settings       *cache[realmSettings] // one entry, under the key ""
-	administration *cache[string]        // one entry, under the key "", see loadAdministration
+	existence      *cache[bool]           // of realm roles, by name
+	settings       *cache[*realmSettings] // one entry, under the key ""
+	actions        *cache[*realmActions]  // one entry, under the key ""
+	profile        *cache[*userProfile]   // one entry, under the key ""
+	administration *cache[string]         // one entry, under the key "", see loadAdministration
 
 	administrationClient string // its name
 	log                  *slog.Logger
 	blindness            sync.Once // the warning about it
+	unreadRules          sync.Map  // of the password policy, that a warning was about: name to true
 }
 
 // New makes a Provider. It calls nobody yet; Close it in the end.
@@ -100,9 +117,10 @@ func New(config Config) *Provider {
 		baseURL:     config.URL,
 		realm:       url.PathEscape(config.Realm),
 		clientID:    config.ClientID,
-		secret:      config.ClientSecret,
 		callTimeout: config.CallTimeout,
 		timing:      config.timing,
+		observer:    config.Observer,
+		now:         config.Now,
 
 		administrationClient: administrationClientOf(config.Realm),
 		log:                  config.Log,
@@ -110,6 +128,17 @@ func New(config Config) *Provider {
 	p.open, p.end = context.WithCancel(context.Background())
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
+	}
+	if p.observer == nil {
+		p.observer = unobserved{}
+	}
+	if config.Traces == nil {
+		config.Traces = noop.NewTracerProvider()
+	}
+	p.tracer = config.Traces.Tracer("user-sync-service/internal/adapters/keycloak")
+	p.secret.read, p.secret.reread = config.ClientSecret, p.secretReread
+	if p.now == nil {
+		p.now = time.Now
 	}
 	if config.MaxConcurrency == 0 {
 		config.MaxConcurrency = 64
@@ -123,21 +152,19 @@ func New(config Config) *Provider {
 		p.pool = newTransport(config.CallTimeout, config.MaxConcurrency)
 		transport = p.pool
 	}
-	now := config.Now
-	if now == nil {
-		now = time.Now
-	}
 	p.client = gocloak.NewClient(config.URL)
 	// A client of our own: gocloak's default one keeps cookies and follows redirects.
 	client := resty.NewWithClient(&http.Client{Transport: exchangeTransport{next: transport}})
 	client.SetLogger(silence{}) // It would write lines of its own beside the log.
 	p.client.SetRestyClient(client)
-	p.tokens = newCache(now, p.logIn)
-	p.roles = newCache(now, p.loadRole)
-	p.groups = newCache(now, p.loadGroup)
-	p.existence = newCache(now, p.loadExistence)
-	p.settings = newCache(now, p.loadSettings)
-	p.administration = newCache(now, p.loadAdministration)
+	p.tokens = newCache(p.now, p.logIn)
+	p.roles = newCache(p.now, p.loadRole)
+	p.groups = newCache(p.now, p.loadGroup)
+	p.existence = newCache(p.now, p.loadExistence)
+	p.settings = newCache(p.now, p.loadSettings)
+	p.actions = newCache(p.now, p.loadActions)
+	p.profile = newCache(p.now, p.loadProfile)
+	p.administration = newCache(p.now, p.loadAdministration)
 	return p
 }
 
@@ -146,6 +173,8 @@ func (p *Provider) Close() {
 	p.end()
 	// Those first that make others load.
 	p.settings.close()
+	p.actions.close()
+	p.profile.close()
 	p.existence.close()
 	p.groups.close()
 	p.roles.close()
@@ -203,11 +232,11 @@ func (p *Provider) leaveConnections() {
 // logIn fetches an access token for the service account.
 func (p *Provider) logIn(ctx context.Context, _ string) (token string, lifetime time.Duration, err error) {
 	var jwt *gocloak.JWT
-	err = p.exchange(withExemption(answeredLikeARead(ctx), fromLimit), opLogin, func(ctx context.Context) error {
+	err = p.asClient(withExemption(answeredLikeARead(ctx), fromLimit), opLogin, func(ctx context.Context, secret string) error {
 		var err error
 		// RFC 6749, section 2.3.1: both are form-encoded before they are put into the
 		// Basic header, and Keycloak decodes them. gocloak leaves that to us.
-		jwt, err = p.client.LoginClient(ctx, url.QueryEscape(p.clientID), url.QueryEscape(p.secret.Reveal()), p.realm)
+		jwt, err = p.client.LoginClient(ctx, url.QueryEscape(p.clientID), url.QueryEscape(secret), p.realm)
 		return err
 	})
 	if err != nil {
@@ -216,6 +245,7 @@ func (p *Provider) logIn(ctx context.Context, _ string) (token string, lifetime 
 	if jwt.AccessToken == "" {
 		return "", 0, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("log in: an answer without an access token")}
 	}
+	p.loggedIn.Store(new(p.now()))
 	lifetime = time.Duration(jwt.ExpiresIn) * time.Second
 	// Renewed early, so that no token expires on its way to Keycloak.
 	return jwt.AccessToken, lifetime - min(30*time.Second, lifetime/5), nil
@@ -227,12 +257,3 @@ type silence struct{}
 func (silence) Errorf(string, ...any) {}
 func (silence) Warnf(string, ...any)  {}
 func (silence) Debugf(string, ...any) {}
-
-// pathSegment escapes text for one segment of a URL's path. It reports false for text
-// that would name something else there, whatever the escaping.
-func pathSegment(text string) (string, bool) {
-	if text == "" || text == "." || text == ".." {
-		return "", false
-	}
-	return url.PathEscape(text), true
-}

@@ -3,8 +3,6 @@ package keycloak
 import (
 	"context"
 	"errors"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -34,10 +32,13 @@ func (p *Provider) Check(ctx context.Context) error {
 // PasswordPolicy returns the realm's password policy.
 func (p *Provider) PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, error) {
 	settings, err := p.settings.get(ctx, "")
-	return settings.passwordPolicy, err
+	if err != nil {
+		return domain.PasswordPolicy{}, err
+	}
+	return settings.passwordPolicy, nil
 }
 
-func (p *Provider) loadSettings(ctx context.Context, _ string) (realmSettings, time.Duration, error) {
+func (p *Provider) loadSettings(ctx context.Context, _ string) (*realmSettings, time.Duration, error) {
 	var realm *gocloak.RealmRepresentation
 	err := p.call(ctx, opGetRealm, func(ctx context.Context, token string) error {
 		var err error
@@ -45,15 +46,15 @@ func (p *Provider) loadSettings(ctx context.Context, _ string) (realmSettings, t
 		return err
 	})
 	if err != nil {
-		return realmSettings{}, 0, err
+		return nil, 0, err
 	}
 	if realm.Enabled == nil {
 		// Without view-realm Keycloak answers 200 with a few members. The policy is not
 		// among them, which would read as "no policy".
-		return realmSettings{}, 0, &domain.Error{Kind: domain.Internal, Err: errors.New("get realm: the service account may not read the realm's settings, it lacks view-realm")}
+		return nil, 0, &domain.Error{Kind: domain.Internal, Err: errors.New("get realm: the service account may not read the realm's settings, it lacks view-realm")}
 	}
-	return realmSettings{
-		passwordPolicy:  parsePasswordPolicy(gocloak.PString(realm.PasswordPolicy)),
+	return &realmSettings{
+		passwordPolicy:  p.parsePasswordPolicy(gocloak.PString(realm.PasswordPolicy)),
 		emailAsUsername: gocloak.PBool(realm.RegistrationEmailAsUsername),
 	}, settingsLifetime, nil
 }
@@ -61,7 +62,7 @@ func (p *Provider) loadSettings(ctx context.Context, _ string) (realmSettings, t
 // checkUsername refuses what a realm with e-mail addresses as usernames would do
 // silently: create the user under the address, where nobody who asks for the username
 // finds it.
-func (s realmSettings) checkUsername(user domain.NewUser) error {
+func (s *realmSettings) checkUsername(user domain.NewUser) error {
 	if s.emailAsUsername && !user.Username.Matches(user.Email.String()) {
 		const problem = "must be the e-mail address in this realm"
 		return &domain.Error{
@@ -72,42 +73,4 @@ func (s realmSettings) checkUsername(user domain.NewUser) error {
 		}
 	}
 	return nil
-}
-
-// parsePasswordPolicy reads Keycloak's notation, "length(12) and digits(2) and
-// notUsername(undefined)". Rules that have no bearing on a random password, such as its
-// history and its hashing, are passed over.
-func parsePasswordPolicy(text string) domain.PasswordPolicy {
-	var policy domain.PasswordPolicy
-	for rule := range strings.SplitSeq(text, " and ") {
-		name, argument, _ := strings.Cut(strings.TrimSpace(rule), "(")
-		count := func(standard int) int {
-			n, err := strconv.Atoi(strings.TrimSuffix(argument, ")"))
-			if err != nil {
-				return standard // Keycloak's own default for a rule without a number
-			}
-			return n
-		}
-		switch name {
-		case "length":
-			policy.MinLength = count(8)
-		case "maxLength":
-			policy.MaxLength = count(64)
-		case "lowerCase":
-			policy.MinLower = count(1)
-		case "upperCase":
-			policy.MinUpper = count(1)
-		case "digits":
-			policy.MinDigits = count(1)
-		case "specialChars":
-			policy.MinSpecial = count(1)
-		case "notUsername":
-			policy.NotUsername = true
-		case "notEmail":
-			policy.NotEmail = true
-		case "notContainsUsername":
-			policy.NotContainsUsername = true
-		}
-	}
-	return policy
 }

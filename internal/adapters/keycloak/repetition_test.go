@@ -141,7 +141,8 @@ func TestRepetition_OfAWriteThatWasCarriedOut(t *testing.T) {
 	for _, op := range operations() {
 		carryOut := map[string]func(*stub) http.HandlerFunc{
 			assignRoute: func(s *stub) http.HandlerFunc { return s.assign }, joinRoute: func(s *stub) http.HandlerFunc { return s.join },
-			"PUT users/{id}": func(s *stub) http.HandlerFunc { return s.update }, "POST users/{id}/logout": func(s *stub) http.HandlerFunc { return s.logout },
+			putUserRoute: func(s *stub) http.HandlerFunc { return s.update }, "POST users/{id}/logout": func(s *stub) http.HandlerFunc { return s.logout },
+			takeRoleRoute: func(s *stub) http.HandlerFunc { return s.take }, leaveRoute: func(s *stub) http.HandlerFunc { return s.leave },
 		}[op.route]
 		if carryOut == nil {
 			continue
@@ -311,7 +312,7 @@ func TestRepetition_WhenNoConnectionComesAbout(t *testing.T) {
 		return nil, context.Canceled
 	}}
 	forEachAtOnce(t, func(op operation, s *stub, id domain.UserID) {
-		if !slices.Contains([]string{"FindUser", "CreateUser", "SendPasswordReset", "SetEnabled"}, op.name) {
+		if !slices.Contains([]string{"FindUser", "CreateUser", "SendActionsMail", "SetEnabled"}, op.name) {
 			return
 		}
 		r := newRouted(s, op.route, gone)
@@ -341,6 +342,7 @@ func TestRepetition_OfALoginBeforeACreation(t *testing.T) {
 				require.NoError(t, p.Check(t.Context()))
 				_, err := p.RightsOf(t.Context(), newcomer(t, "anna").Assignment)
 				require.NoError(t, err)
+				require.NoError(t, keycloak.Warm(t.Context(), p))
 				c.spend(s, clock)
 				s.spoil("POST token", with)
 				s.taken()

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -68,42 +69,96 @@ func TestRequests_CreationCarriesEverythingButTheRole(t *testing.T) {
 	creation := s.watch("POST users", http.StatusInternalServerError)
 	user := newcomer(t, "anna")
 	user.FirstName, user.LastName, user.EmailVerified = "Anna", "Müller", true
+	user.Attributes = domain.Attributes{domain.OfficeID: "7", domain.EmployeeID: "E-1", domain.MobileNumber: ""}
+	user.RequiredActions = []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, "TERMS_AND_CONDITIONS"}
 	_, err := s.provider(t).CreateUser(t.Context(), user)
 	require.ErrorIs(t, err, domain.BadAnswer)
-	assertMarked(t, creation)
+	assert.Equal(t, map[string]any{"office_id": []any{"7"}, "employee_id": []any{"E-1"}}, assertMarked(t, creation))
 	delete(creation.body, "attributes")
 	assert.Equal(t, map[string]any{
 		"username": "anna", "email": "anna@bank.example", "emailVerified": true, "enabled": true, "firstName": "Anna", "lastName": "Müller",
 		"groups":          []any{"/tellers"},
-		"requiredActions": []any{"UPDATE_PASSWORD"},
+		"requiredActions": []any{"UPDATE_PASSWORD", "VERIFY_EMAIL"},
 		"credentials":     []any{map[string]any{"type": "password", "value": "Temp0rary-Passw0rd", "temporary": true}},
 	}, creation.body)
 
-	// Names that are not known are not sent: an empty one breaks the rules of a realm.
+	// Names that are not known are not sent: an empty one breaks the rules of a realm. An
+	// empty password would be stored.
 	bare := s.watch("POST users", http.StatusInternalServerError)
 	user = newcomer(t, "anna")
-	user.Assignment.Group = ""
+	user.Assignment.Group, user.Password = "", domain.Secret{}
 	_, err = s.provider(t).CreateUser(t.Context(), user)
 	require.ErrorIs(t, err, domain.BadAnswer)
-	for _, member := range []string{"firstName", "lastName", "groups", "realmRoles"} {
+	for _, member := range []string{"firstName", "lastName", "groups", "realmRoles", "credentials"} {
 		assert.NotContains(t, bare.body, member)
 	}
-	assertMarked(t, bare)
+	assert.Empty(t, assertMarked(t, bare))
 	assert.NotEqual(t, creation.mark, bare.mark, "each creation has a mark of its own")
 }
 
-// assertMarked checks that the creation says who made it, and takes note of its mark.
-func assertMarked(t *testing.T, creation *sent) {
+// assertMarked checks that the creation says who made it, takes note of its mark, and
+// returns the other attributes.
+func assertMarked(t *testing.T, creation *sent) (others map[string]any) {
 	t.Helper()
 	attributes, ok := creation.body["attributes"].(map[string]any)
 	require.True(t, ok)
-	assert.Len(t, attributes, 2)
 	assert.Equal(t, []any{"user-sync-service"}, attributes["managed_by"])
 	marks, ok := attributes["managed_by_creation"].([]any)
 	require.True(t, ok)
 	require.Len(t, marks, 1)
 	creation.mark = marks[0].(string)
 	assert.GreaterOrEqual(t, len(creation.mark), 20)
+	delete(attributes, "managed_by")
+	delete(attributes, "managed_by_creation")
+	return attributes
+}
+
+// Without attributes an update carries what differs. With them it carries all that would
+// be wiped otherwise, and never what is of no concern: the account of a locked user reads
+// as disabled in some versions.
+func TestRequests_ChangesCarryWhatWouldBeWiped(t *testing.T) {
+	attributes := func(changes map[string]any) map[string]any {
+		all := map[string]any{
+			"managed_by": []any{"user-sync-service"}, "managed_by_creation": []any{"MARK"}, "office_id": []any{"7"}, "employee_id": []any{"E-1"},
+			"languages": []any{"de", "fr"}, "floor": []any{"3"},
+		}
+		maps.Copy(all, changes)
+		return all
+	}
+	without := attributes(nil)
+	delete(without, "office_id")
+	for name, c := range map[string]struct {
+		user   stubUser
+		change domain.UserChange
+		want   map[string]any
+	}{
+		"the address": {employee(), domain.UserChange{Email: emailOf(t, "BB@bank.example")}, map[string]any{"email": "BB@bank.example"}},
+		"names": {employee(), domain.UserChange{Email: emailOf(t, "berta@bank.example"), FirstName: new("Bea"), LastName: new("")},
+			map[string]any{"firstName": "Bea", "lastName": ""}},
+		"an attribute": {employee(), domain.UserChange{Attributes: domain.Attributes{domain.OfficeID: "8"}}, map[string]any{
+			"attributes": attributes(map[string]any{"office_id": []any{"8"}}), "username": "berta", "email": "berta@bank.example", "firstName": "Berta", "lastName": "Blum",
+		}},
+		"an attribute less": {employee(), domain.UserChange{Attributes: domain.Attributes{domain.OfficeID: ""}}, map[string]any{
+			"attributes": without, "username": "berta", "email": "berta@bank.example", "firstName": "Berta", "lastName": "Blum",
+		}},
+		"everything": {employee(), domain.UserChange{Email: emailOf(t, "bb@bank.example"), FirstName: new(""), LastName: new("Baum"), Attributes: domain.Attributes{domain.OfficeName: "North"}}, map[string]any{
+			"attributes": attributes(map[string]any{"office_name": []any{"North"}}), "username": "berta", "email": "bb@bank.example", "firstName": "", "lastName": "Baum",
+		}},
+		"of a user with nothing": {stubUser{Username: "nobody"}, domain.UserChange{Attributes: domain.Attributes{domain.OfficeID: "8"}},
+			map[string]any{"attributes": map[string]any{"office_id": []any{"8"}}, "username": "nobody"}},
+		"the last attribute": {stubUser{Username: "nobody", Attributes: map[string][]string{"office_id": {"8"}}}, domain.UserChange{Attributes: domain.Attributes{domain.OfficeID: ""}},
+			map[string]any{"attributes": map[string]any{}, "username": "nobody"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStub(t)
+			id := s.plant(c.user)
+			update := s.watch(putUserRoute, http.StatusNoContent)
+			_, err := s.provider(t).UpdateUser(t.Context(), domain.UserID(id), c.change)
+			require.NoError(t, err)
+			delete(update.body, "id")
+			assert.Equal(t, c.want, update.body)
+		})
+	}
 }
 
 // Keycloak wants both the id and the name of a role.
@@ -113,6 +168,11 @@ func TestRequests_AssignmentNamesTheRoleTwice(t *testing.T) {
 	_, err := create(t, s.provider(t), "anna")
 	require.NoError(t, err)
 	assert.Equal(t, []any{map[string]any{"id": "role-1", "name": "teller"}}, assignment.list)
+
+	id := domain.UserID(s.plant(present()))
+	taking := s.watch(takeRoleRoute, http.StatusNoContent)
+	require.NoError(t, s.provider(t).Unassign(t.Context(), id, domain.Assignment{Role: "teller"}))
+	assert.Equal(t, []any{map[string]any{"id": "role-1", "name": "teller"}}, taking.list)
 }
 
 // Without "exact" a look-up is a search by parts with wildcards.
@@ -140,12 +200,13 @@ func TestRequests_LookUpsAreExact(t *testing.T) {
 	assert.Equal(t, url.Values{"email": {"anna@bank.example"}, "exact": {"true"}}, byAddress.query)
 }
 
-// The link of the mail works for the lifespan asked for, and leads to the password only.
-func TestRequests_MailAsksForANewPassword(t *testing.T) {
+// The link of the mail works for the lifespan asked for, and leads to the actions, in
+// their order.
+func TestRequests_MailLeadsToTheActions(t *testing.T) {
 	s := newStub(t)
 	mail := s.watch("PUT users/{id}/execute-actions-email", http.StatusNoContent)
-	require.NoError(t, s.provider(t).SendPasswordReset(t.Context(), "4711", 12*time.Hour))
-	assert.Equal(t, []any{"UPDATE_PASSWORD"}, mail.list)
+	require.NoError(t, s.provider(t).SendActionsMail(t.Context(), "4711", []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail}, 12*time.Hour))
+	assert.Equal(t, []any{"UPDATE_PASSWORD", "VERIFY_EMAIL"}, mail.list)
 	assert.Equal(t, url.Values{"lifespan": {"43200"}}, mail.query)
 }
 
@@ -165,7 +226,7 @@ func TestRequests_LoginEncodesIDAndSecret(t *testing.T) {
 			s.change(func() { s.tokens["token-x"] = true })
 			answer(w, http.StatusOK, `{"access_token":"token-x","expires_in":300}`)
 		})
-		p := s.provider(t, func(config *keycloak.Config) { config.ClientID, config.ClientSecret = text, domain.NewSecret(text) })
+		p := s.provider(t, func(config *keycloak.Config) { config.ClientID, config.ClientSecret = text, secretOf(text) })
 		require.NoError(t, p.Check(t.Context()), text)
 		assert.Equal(t, text, id)
 		assert.Equal(t, text, secret)

@@ -49,6 +49,8 @@ type timing struct {
 	// grace is how long a compensation may go on after the caller's deadline, and
 	// withoutDeadline how long if there is none.
 	grace, withoutDeadline time.Duration
+	// secretPause is the first pause before the client's secret is read again.
+	secretPause time.Duration
 }
 
 func usualTiming() timing {
@@ -60,6 +62,7 @@ func usualTiming() timing {
 		lookAgainAfter:  250 * time.Millisecond,
 		grace:           400 * time.Millisecond,
 		withoutDeadline: 10 * time.Second,
+		secretPause:     100 * time.Millisecond,
 	}
 }
 
@@ -98,7 +101,9 @@ func newBounds(maxConcurrency int, times timing) bounds {
 
 // exchange makes one call under its own deadline, repeats it where that is safe, and
 // classifies the outcome.
-func (p *Provider) exchange(ctx context.Context, op operation, send func(ctx context.Context) error) error {
+func (p *Provider) exchange(ctx context.Context, op operation, send func(ctx context.Context) error) (err error) {
+	ctx, span := p.startSpan(ctx, op)
+	defer func() { endSpan(span, err) }()
 	exempt := exemptionOf(ctx)
 	if exempt != fromAllBounds && p.bounds.circuit.RemainingDelay() > 0 {
 		return circuitOpen(op) // Without waiting for a turn first.
@@ -111,10 +116,13 @@ func (p *Provider) exchange(ctx context.Context, op operation, send func(ctx con
 		policies = p.bounds.unlimited
 	}
 	var latest *try
-	err := policies.WithContext(callCtx).Run(func() error {
+	err = policies.WithContext(callCtx).Run(func() error {
 		made, err := p.attempt(callCtx, op, exempt, send)
 		if err != nil {
 			return err
+		}
+		if latest != nil {
+			p.observer.Repeated(op.name())
 		}
 		if made.unanswered {
 			p.leaveConnections()
@@ -152,14 +160,14 @@ func (p *Provider) callTime(ctx context.Context) time.Duration {
 // attempt makes one try at a call if the circuit lets it through.
 func (p *Provider) attempt(ctx context.Context, op operation, exempt exemption, send func(ctx context.Context) error) (*try, error) {
 	if exempt == fromAllBounds {
-		return tryOnce(ctx, op, send), nil
+		return p.observed(ctx, op, send), nil
 	}
 	if !p.bounds.circuit.TryAcquirePermit() {
 		return nil, circuitbreaker.ErrOpen
 	}
 	made := &try{fault: true} // It stays so if there is a panic, or the circuit would wait for ever.
 	defer func() { p.record(made) }()
-	made = tryOnce(ctx, op, send)
+	made = p.observed(ctx, op, send)
 	return made, nil
 }
 

@@ -38,6 +38,7 @@ type stub struct {
 
 	mu        sync.Mutex
 	name      string               // of the realm
+	secret    string               // that the client has to know
 	users     map[string]*stubUser // by id
 	account   *stubUser            // the service account's own; nil: none
 	roles     map[string]string    // realm roles, name to id
@@ -48,7 +49,9 @@ type stub struct {
 	hasPolicy int // the least length that policy asks for
 	byEmail   bool
 	profile   string // the user profile
-	forgets   bool   // the attributes of a creation
+	forgets   bool   // all attributes, whatever the profile says
+	actions   []stubAction
+	oldLocks  bool // users that are locked read as disabled, as before 26.4
 	tokens    map[string]bool
 	lifetime  int             // of tokens, in seconds
 	active    map[string]bool // tokens of callers
@@ -72,11 +75,14 @@ type stubUser struct {
 	RequiredActions []string `json:"requiredActions"`
 
 	Attributes map[string][]string `json:"attributes,omitempty"`
+	Created    int64               `json:"createdTimestamp,omitempty"`
 
-	password string
-	locked   bool
-	roles    []string // assigned directly; those of a client as "client:role"
-	groups   []string // paths
+	password    string
+	factors     []string // the kinds of the other credentials
+	locked      bool
+	lockedUntil int64
+	roles       []string // assigned directly; those of a client as "client:role"
+	groups      []string // paths
 }
 
 // override is another answer to the next requests for a route, "" for any.
@@ -92,26 +98,25 @@ type override struct {
 func newStub(t *testing.T) *stub {
 	t.Helper()
 	s := &stub{
-		name: stubRealm, users: map[string]*stubUser{}, account: serviceAccount(),
+		name: stubRealm, secret: stubSecret, users: map[string]*stubUser{}, account: serviceAccount(),
 		roles:  map[string]string{"teller": "role-1", "a/b": "role-2", "100%": "role-3", "auditor": "role-4", "chief": "role-5", "operator": "role-6"},
 		groups: map[string]bool{"tellers": true, "branches": true, "branches/north": true, "head": true, "head/board": true},
 		rights: newStubRights(),
 		policy: "length(8) and notUsername(undefined)", hasPolicy: 8, tokens: map[string]bool{}, lifetime: 300, active: map[string]bool{}, sessions: map[string]string{},
-		profile: `{"attributes":[{"name":"username"}],"unmanagedAttributePolicy":"ENABLED"}`,
+		profile: `{"attributes":[{"name":"username"}],"unmanagedAttributePolicy":"ENABLED"}`, actions: stubActions(),
 	}
 	mux := http.NewServeMux()
 	const admin = "/admin/realms/{realm}"
 	routes := s.rightsRoutes(admin)
+	maps.Copy(routes, s.accountRoutes(admin))
 	maps.Copy(routes, map[string]http.HandlerFunc{
 		"POST /realms/{realm}/protocol/openid-connect/token": s.token,
 		"GET " + admin:                                       s.realm,
 		"GET " + admin + "/roles/{role}":                     s.role,
 		"GET " + admin + "/group-by-path/{path...}":          s.group,
 		"GET " + admin + "/users":                            s.find,
-		"GET " + admin + "/users/profile":                    s.userProfile,
 		"PUT " + admin + "/users/{id}/groups/{group}":        s.join,
 		"POST " + admin + "/users":                           s.create,
-		"PUT " + admin + "/users/{id}":                       s.update,
 		"DELETE " + admin + "/users/{id}":                    s.remove,
 		"GET " + admin + "/users/{id}/role-mappings/realm":   s.userRoles,
 		"POST " + admin + "/users/{id}/role-mappings/realm":  s.assign,
@@ -282,7 +287,7 @@ func (s *stub) authenticate(w http.ResponseWriter, r *http.Request) bool {
 		answer(w, http.StatusNotFound, `{"error":"Realm does not exist"}`)
 	case errID != nil || errSecret != nil:
 		answer(w, http.StatusBadRequest, `{"error":"invalid_request","error_description":"Unexpected error when authenticating client"}`)
-	case id != stubClient || secret != stubSecret:
+	case id != stubClient || secret != s.secret:
 		answer(w, http.StatusUnauthorized, `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`)
 	default:
 		return true
@@ -375,6 +380,9 @@ func (s *stub) create(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, `{"field":"firstName","errorMessage":"error-person-name-invalid-character","params":["firstName"]}`)
 		return
 	}
+	if refusesAttributes(w, user.Attributes) {
+		return
+	}
 	for _, path := range in.Groups {
 		if !s.groups[strings.TrimPrefix(path, "/")] {
 			answer(w, http.StatusInternalServerError, `{"error":"unknown_error"}`)
@@ -392,9 +400,9 @@ func (s *stub) create(w http.ResponseWriter, r *http.Request) {
 			user.RequiredActions = withAction(user.RequiredActions, "UPDATE_PASSWORD")
 		}
 	}
-	if s.forgets {
-		user.Attributes = nil
-	}
+	user.Attributes = s.storedBy(user.Attributes)
+	user.RequiredActions = s.actionsOfNew(user.RequiredActions)
+	user.Created = time.Now().UnixMilli()
 	s.serial++
 	user.ID = fmt.Sprintf("user-%d", s.serial)
 	s.users[user.ID] = &user
@@ -421,26 +429,6 @@ func (s *stub) user(w http.ResponseWriter, r *http.Request) (*stubUser, bool) {
 		answer(w, http.StatusNotFound, `{"error":"User not found"}`)
 	}
 	return user, ok
-}
-
-func (s *stub) update(w http.ResponseWriter, r *http.Request) {
-	user, ok := s.user(w, r)
-	if !ok {
-		return
-	}
-	if strings.Contains(user.FirstName, "<") {
-		answer(w, http.StatusBadRequest, `{"field":"firstName","errorMessage":"error-person-name-invalid-character","params":["firstName"]}`)
-		return
-	}
-	change := *user
-	change.RequiredActions = nil
-	_ = json.NewDecoder(r.Body).Decode(&change)
-	if change.RequiredActions == nil {
-		change.RequiredActions = user.RequiredActions
-	}
-	change.ID, change.locked = user.ID, user.locked && !change.Enabled
-	*user = change
-	w.WriteHeader(http.StatusNoContent)
 }
 
 func (s *stub) remove(w http.ResponseWriter, r *http.Request) {
@@ -486,10 +474,6 @@ func (s *stub) join(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusNotFound, `{"error":"Group not found"}`)
 }
 
-func (s *stub) userProfile(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, s.profile)
-}
-
 func (s *stub) logout(w http.ResponseWriter, r *http.Request) {
 	if user, ok := s.user(w, r); ok {
 		for session, owner := range s.sessions {
@@ -527,7 +511,7 @@ func hang(_ http.ResponseWriter, r *http.Request) {
 func (s *stub) provider(t *testing.T, change ...func(*keycloak.Config)) *keycloak.Provider {
 	t.Helper()
 	config := keycloak.Config{
-		URL: s.URL, Realm: stubRealm, ClientID: stubClient, ClientSecret: domain.NewSecret(stubSecret), CallTimeout: 5 * time.Second,
+		URL: s.URL, Realm: stubRealm, ClientID: stubClient, ClientSecret: secretOf(stubSecret), CallTimeout: 5 * time.Second,
 	}
 	keycloak.QuickTiming(&config)
 	for _, c := range change {
@@ -579,4 +563,9 @@ func (s *stub) plant(user stubUser) string {
 	}
 	s.users[user.ID] = &user
 	return user.ID
+}
+
+// secretOf returns a client secret that never changes.
+func secretOf(text string) func() (domain.Secret, error) {
+	return func() (domain.Secret, error) { return domain.NewSecret(text), nil }
 }

@@ -166,6 +166,6 @@ func TestToken_FirstCallerMayLeave(t *testing.T) {
 func TestToken_SecretsOfAnyCharacters(t *testing.T) {
 	s := newStub(t) // its secret has %, +, blank, &, = and an umlaut
 	require.NoError(t, s.provider(t).Check(t.Context()))
-	wrong := s.provider(t, func(config *keycloak.Config) { config.ClientSecret = domain.NewSecret("wrong") })
+	wrong := s.provider(t, func(config *keycloak.Config) { config.ClientSecret = secretOf("wrong") })
 	require.ErrorIs(t, wrong.Check(t.Context()), domain.Internal)
 }

@@ -34,6 +34,14 @@ type exchange struct {
 	connection  connection
 }
 
+// answered returns the status of the answer, or 0 if none came, or not all of it.
+func (x *exchange) answered() int {
+	if x.err != nil && !x.notAnAnswer {
+		return 0
+	}
+	return x.status
+}
+
 // connection is how far the connection for a request has come.
 type connection int
 
@@ -70,7 +78,10 @@ func (t exchangeTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	if !ok {
 		return nil, errors.New("a request outside of an exchange")
 	}
-	resp, err := t.next.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), x.trace())))
+	ctx := httptrace.WithClientTrace(req.Context(), x.trace())
+	req = req.Clone(ctx)
+	propagate(ctx, req.Header)
+	resp, err := t.next.RoundTrip(req)
 	if err != nil {
 		x.err = err
 		return nil, err

@@ -12,7 +12,8 @@ import (
 
 // try is one attempt at a call, and what follows from it.
 type try struct {
-	err error // nil: it succeeded
+	err    error // nil: it succeeded
+	status int   // of the answer; 0: none came, or not all of it
 	// fault tells that Keycloak is in trouble, not that it refused something.
 	fault bool
 	// unanswered tells that there was no answer in time.
@@ -30,9 +31,9 @@ func tryOnce(ctx context.Context, op operation, send func(ctx context.Context) e
 	tryCtx, x := withExchange(ctx)
 	err := classify(ctx, op, x, send(tryCtx))
 	if err == nil {
-		return &try{}
+		return &try{status: x.answered()}
 	}
-	t := &try{err: err, after: retryAfter(x.header, time.Now())}
+	t := &try{err: err, status: x.answered(), after: retryAfter(x.header, time.Now())}
 	switch {
 	case x.unsent() || refuses(x.status):
 		t.err = effectless(err)

@@ -74,5 +74,6 @@ func TestTiming_IsTheUsualOneUnlessATestSetsAnother(t *testing.T) {
 	assert.Equal(t, timing{
 		longestPause: 200 * time.Millisecond, circuitDelay: 2 * time.Second, longestQueueing: 500 * time.Millisecond,
 		lookFor: 2 * time.Second, lookAgainAfter: 250 * time.Millisecond, grace: 400 * time.Millisecond, withoutDeadline: 10 * time.Second,
+		secretPause: 100 * time.Millisecond,
 	}, p.timing)
 }

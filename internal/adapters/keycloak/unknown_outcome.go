@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"slices"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -22,14 +19,6 @@ const (
 	// creation holds a text of each creation's own.
 	creation = "managed_by_creation"
 )
-
-// attribute returns the single value of a user's attribute.
-func attribute(user *gocloak.User, name string) string {
-	if user.Attributes == nil || len((*user.Attributes)[name]) != 1 {
-		return ""
-	}
-	return (*user.Attributes)[name][0]
-}
 
 // findOut finds out what became of a creation that failed in such a way that Keycloak
 // may have carried it out, and returns the id if it is this creation's user. Another
@@ -97,42 +86,9 @@ func (p *Provider) judge(ctx context.Context, found *gocloak.User, user domain.N
 // kind too.
 func asText(cause error) error { return errors.New(cause.Error()) }
 
-// userProfile is what the realm says of the attributes that its users have.
-type userProfile struct {
-	Attributes []struct {
-		Name        string `json:"name"`
-		Permissions struct {
-			Edit []string `json:"edit"`
-		} `json:"permissions"`
-	} `json:"attributes"`
-	UnmanagedPolicy string `json:"unmanagedAttributePolicy"`
-}
-
-// keeps reports whether users keep an attribute with which we create them, and show it.
-func (u userProfile) keeps(name string) bool {
-	for _, declared := range u.Attributes {
-		if declared.Name == name {
-			return slices.Contains(declared.Permissions.Edit, "admin")
-		}
-	}
-	return u.UnmanagedPolicy == "ENABLED" || u.UnmanagedPolicy == "ADMIN_EDIT"
-}
-
 // keepsMarks reports whether the realm keeps the attribute creation: only then does its
-// absence prove anything.
+// absence prove anything. The profile is read anew for that.
 func (p *Provider) keepsMarks(ctx context.Context) (bool, error) {
-	var profile userProfile
-	err := p.call(ctx, opGetUserProfile, func(ctx context.Context, token string) error {
-		// gocloak has no call for it.
-		address, err := url.JoinPath(p.baseURL, "admin", "realms", p.realm, "users", "profile")
-		if err != nil {
-			return err
-		}
-		answer, err := p.client.GetRequestWithBearerAuth(ctx, token).SetResult(&profile).Get(address)
-		if err == nil && answer.StatusCode() != http.StatusOK {
-			err = errors.New(answer.Status())
-		}
-		return err
-	})
-	return profile.keeps(creation), err
+	profile, err := p.readProfile(ctx)
+	return err == nil && profile.keeps(creation), err
 }

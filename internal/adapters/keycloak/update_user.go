@@ -29,13 +29,14 @@ func (p *Provider) EndSessions(ctx context.Context, id domain.UserID) error {
 	})
 }
 
-// SendPasswordReset mails the user a link to the action UPDATE_PASSWORD.
-func (p *Provider) SendPasswordReset(ctx context.Context, id domain.UserID, lifespan time.Duration) error {
+// SendActionsMail mails the user a link to the actions.
+func (p *Provider) SendActionsMail(ctx context.Context, id domain.UserID, actions []domain.RequiredAction, lifespan time.Duration) error {
+	names := actionNames(actions)
 	return p.onUser(ctx, opSendActionsMail, id, func(ctx context.Context, token, userID string) error {
 		return p.client.ExecuteActionsEmail(ctx, token, p.realm, gocloak.ExecuteActionsEmail{
 			UserID:   &userID,
 			Lifespan: new(int(lifespan.Seconds())),
-			Actions:  &[]string{string(domain.UpdatePassword)},
+			Actions:  &names,
 		})
 	})
 }
@@ -45,12 +46,4 @@ func (p *Provider) update(ctx context.Context, id domain.UserID, change gocloak.
 		change.ID = &userID
 		return p.client.UpdateUser(ctx, token, p.realm, change)
 	})
-}
-
-func actionNames(actions []domain.RequiredAction) []string {
-	names := make([]string, 0, len(actions))
-	for _, action := range actions {
-		names = append(names, string(action))
-	}
-	return names
 }

@@ -2,6 +2,8 @@ package memory_test
 
 import (
 	"errors"
+	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,6 +27,10 @@ func newSubject(t *testing.T) porttest.Subject {
 		Carries:        map[domain.Group][]domain.RealmRole{"tellers": {"teller"}, "head": {"auditor"}},
 		Administration: []domain.RealmRole{"view-users"},
 		Policy:         policy,
+
+		LacksActions:      []domain.RequiredAction{"no-such-action", "TERMS_AND_CONDITIONS"},
+		LacksAttributes:   []domain.Attribute{domain.EmployeeID, domain.MobileNumber},
+		AttributePatterns: map[domain.Attribute]*regexp.Regexp{domain.FineractUserID: regexp.MustCompile(`^[0-9]{1,19}$`)},
 	})
 	return porttest.Subject{
 		Provider:          p,
@@ -36,23 +42,40 @@ func newSubject(t *testing.T) porttest.Subject {
 		CompositeRole:     "chief",
 		CarryingGroup:     "head/board",
 		AdministratorRole: "watcher",
+		LackedAction:      "no-such-action",
+		DisabledAction:    "TERMS_AND_CONDITIONS",
+		UnkeptAttributes:  []domain.Attribute{domain.EmployeeID, domain.MobileNumber},
+		RefusedAttribute:  domain.FineractUserID,
+		RefusedValue:      "42nd",
 		KeepsMarks:        true,
 		RefusedUsername:   "q7",
 		RefusedName:       "<b>",
 		AddUser:           p.AddUser,
 		DeleteUser:        p.DeleteUser,
 		Mails:             p.Mails,
+		MailedActions:     func(address string) []domain.RequiredAction { return lastActions(p, address) },
 		FailMails:         func() error { p.FailMails(true); return nil },
 		SignIn: func(username, password string) (porttest.Outcome, func() bool) {
 			return signIn(t, p, username, password)
 		},
-		Lock: p.Lock,
+		Lock:            p.Lock,
+		AddSecondFactor: func(id domain.UserID) (string, error) { return "otp", p.AddSecondFactor(id, "otp") },
 		RequireLength: func(characters int) error {
 			policy.MinLength = characters
 			p.SetPolicy(policy)
 			return nil
 		},
 	}
+}
+
+// lastActions returns what the last mail to the address is about.
+func lastActions(p *memory.Provider, address string) []domain.RequiredAction {
+	for _, mail := range slices.Backward(p.ActionsMails()) {
+		if mail.To == address {
+			return mail.Actions
+		}
+	}
+	return nil
 }
 
 func signIn(t *testing.T, p *memory.Provider, username, password string) (porttest.Outcome, func() bool) {

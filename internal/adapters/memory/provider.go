@@ -1,23 +1,24 @@
 // Package memory is an identity provider that lives in this process and forgets
-// everything at its end. It behaves as Keycloak does with its default user profile,
-// as far as callers of the port can see, and is held to the conformance suite of
-// package porttest. Tests use it to look at effects instead of calls, and the
-// demonstration runs on it; nothing else may.
+// everything at its end. It behaves as Keycloak does with its default user profile, to
+// which the program's attributes were added, as far as callers of the port can see, and
+// is held to the conformance suite of package porttest. Tests use it to look at effects
+// instead of calls, and the demonstration runs on it; nothing else may.
 //
 // Beside the port it has what the port leaves to others: the realm's owner
 // ([Provider.AddUser], [Provider.DeleteUser], [Provider.Lock], [Provider.SetPolicy],
-// [Provider.FailMails]), the user at the sign-in page ([Provider.SignIn]), and the
-// observer ([Provider.Users], [Provider.Mails], [Provider.SessionActive]).
+// [Provider.FailMails]), the user at the sign-in page ([Provider.SignIn],
+// [Provider.AddSecondFactor]), and the observer ([Provider.Users], [Provider.Mails],
+// [Provider.SessionActive]).
 package memory
 
 import (
 	"cmp"
-	"crypto/rand"
 	"errors"
-	"fmt"
+	"maps"
+	"regexp"
 	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"user-sync-service/internal/domain"
 	"user-sync-service/internal/ports"
@@ -39,15 +40,29 @@ type Realm struct {
 	// Administration are the roles that are rights to administer the provider itself,
 	// such as Keycloak's roles of realm-management.
 	Administration []domain.RealmRole
+
+	// LacksActions are required actions that the realm does not know or has switched off,
+	// LacksAttributes attributes that it does not keep.
+	LacksActions    []domain.RequiredAction
+	LacksAttributes []domain.Attribute
+	// AttributePatterns are what every value of an attribute must match.
+	AttributePatterns map[domain.Attribute]*regexp.Regexp
+
+	// Now is the clock by which users are created and locks end; nil: time.Now.
+	Now func() time.Time
 }
 
 // Provider is an identity provider in memory. It is safe for concurrent use.
 type Provider struct {
-	roles          []domain.RealmRole
-	groups         []domain.Group
-	contains       map[domain.RealmRole][]domain.RealmRole
-	carries        map[domain.Group][]domain.RealmRole
-	administration []domain.RealmRole
+	roles           []domain.RealmRole
+	groups          []domain.Group
+	contains        map[domain.RealmRole][]domain.RealmRole
+	carries         map[domain.Group][]domain.RealmRole
+	administration  []domain.RealmRole
+	lacksActions    []domain.RequiredAction
+	lacksAttributes []domain.Attribute
+	patterns        map[domain.Attribute]*regexp.Regexp
+	now             func() time.Time
 
 	mu       sync.Mutex // guards everything below
 	policy   domain.PasswordPolicy
@@ -55,41 +70,40 @@ type Provider struct {
 	byName   map[string]*account // by username in lower case
 	byEmail  map[string]*account // by e-mail address in lower case
 	sessions map[Session]domain.UserID
-	mails    []string
+	mails    []Mail
 	noMails  bool
 }
 
 var _ ports.IdentityProvider = (*Provider)(nil)
 
-// account is a user and what the port does not show of one.
-type account struct {
-	domain.User
-	password domain.Secret // empty: none, and no sign-in
-	roles    []domain.RealmRole
-	groups   []domain.Group
-	locked   bool
-}
-
 // New makes a provider of the realm, without users.
 func New(realm Realm) *Provider {
+	now := realm.Now
+	if now == nil {
+		now = time.Now
+	}
 	return &Provider{
-		roles:          slices.Clone(realm.Roles),
-		groups:         slices.Clone(realm.Groups),
-		contains:       cloneLists(realm.Contains),
-		carries:        cloneLists(realm.Carries),
-		administration: slices.Clone(realm.Administration),
-		policy:         realm.Policy,
-		users:          map[domain.UserID]*account{},
-		byName:         map[string]*account{},
-		byEmail:        map[string]*account{},
-		sessions:       map[Session]domain.UserID{},
+		roles:           slices.Clone(realm.Roles),
+		groups:          slices.Clone(realm.Groups),
+		contains:        cloneLists(realm.Contains),
+		carries:         cloneLists(realm.Carries),
+		administration:  slices.Clone(realm.Administration),
+		lacksActions:    slices.Clone(realm.LacksActions),
+		lacksAttributes: slices.Clone(realm.LacksAttributes),
+		patterns:        maps.Clone(realm.AttributePatterns),
+		now:             now,
+		policy:          realm.Policy,
+		users:           map[domain.UserID]*account{},
+		byName:          map[string]*account{},
+		byEmail:         map[string]*account{},
+		sessions:        map[Session]domain.UserID{},
 	}
 }
 
 // AddUser puts a user into the realm as its owner can: in any state, also with data
-// that the realm's rules would refuse today. The ID of user does not count, an empty
-// password means none. It returns a conflict, UnknownRole, or an error for an unknown
-// group.
+// that the realm's rules would refuse today. The ID of user does not count, a zero
+// CreatedAt means now, an empty password none. Attributes that the realm does not keep
+// are lost. It returns a conflict, UnknownRole, or an error for an unknown group.
 func (p *Provider) AddUser(user domain.User, password string, in ...domain.Assignment) (domain.UserID, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,6 +111,8 @@ func (p *Provider) AddUser(user domain.User, password string, in ...domain.Assig
 		return "", err
 	}
 	added := &account{User: copyUser(user), password: domain.NewSecret(password)}
+	added.Attributes = nil
+	p.set(added, user.Attributes)
 	for _, assignment := range in {
 		if assignment.Role != "" && !slices.Contains(p.roles, assignment.Role) {
 			return "", &domain.Error{Kind: domain.UnknownRole}
@@ -125,15 +141,31 @@ func (p *Provider) DeleteUser(id domain.UserID) error {
 }
 
 // Lock keeps the user from signing in, as Keycloak does after too many wrong
-// passwords. SetEnabled lifts the lock. It returns NotFound.
-func (p *Provider) Lock(username string) error {
+// passwords, until SetEnabled lifts the lock. It returns NotFound.
+func (p *Provider) Lock(username string) error { return p.LockUntil(username, time.Time{}) }
+
+// LockUntil is the same for a lock that also ends by itself.
+func (p *Provider) LockUntil(username string, end time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	locked, ok := p.byName[lower(username)]
 	if !ok {
 		return &domain.Error{Kind: domain.NotFound}
 	}
-	locked.locked = true
+	locked.locked, locked.lockedUntil = true, end
+	return nil
+}
+
+// AddSecondFactor gives the user a credential of the kind beside the password, as users
+// do themselves at the sign-in page. It returns NotFound.
+func (p *Provider) AddSecondFactor(id domain.UserID, kind string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	owner, err := p.user(id)
+	if err != nil {
+		return err
+	}
+	owner.secondFactors = append(owner.secondFactors, kind)
 	return nil
 }
 
@@ -142,20 +174,6 @@ func (p *Provider) SetPolicy(policy domain.PasswordPolicy) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.policy = policy
-}
-
-// FailMails makes every mail fail, or work again.
-func (p *Provider) FailMails(fail bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.noMails = fail
-}
-
-// Mails returns the addresses of all reset mails so far, in the order of sending.
-func (p *Provider) Mails() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Clone(p.mails)
 }
 
 // Users returns all users, ordered by username.
@@ -168,96 +186,4 @@ func (p *Provider) Users() []domain.User {
 	}
 	slices.SortFunc(all, func(a, b domain.User) int { return cmp.Compare(a.Username, b.Username) })
 	return all
-}
-
-// user returns the account with this id, or NotFound.
-func (p *Provider) user(id domain.UserID) (*account, error) {
-	found, ok := p.users[id]
-	if !ok {
-		return nil, &domain.Error{Kind: domain.NotFound}
-	}
-	return found, nil
-}
-
-// conflict says whose name or address a new user would take. As in Keycloak users may
-// sign in by either, so nobody's username is another one's address, and of two
-// conflicts the e-mail address is named.
-func (p *Provider) conflict(username, email string) error {
-	switch {
-	case p.taken(email):
-		return &domain.Error{Kind: domain.EmailConflict}
-	case p.taken(username):
-		return &domain.Error{Kind: domain.UsernameConflict}
-	}
-	return nil
-}
-
-func (p *Provider) taken(name string) bool {
-	key := lower(name)
-	return name != "" && (p.byName[key] != nil || p.byEmail[key] != nil)
-}
-
-// store gives the account its id and files it. Names and addresses are kept in lower
-// case, as Keycloak does.
-func (p *Provider) store(a *account) domain.UserID {
-	a.ID = domain.UserID(newUUID())
-	a.Username = lower(a.Username)
-	a.Email = lower(a.Email)
-	p.users[a.ID] = a
-	p.byName[a.Username] = a
-	if a.Email != "" {
-		p.byEmail[a.Email] = a
-	}
-	return a.ID
-}
-
-// join adds a role and a group, each at most once.
-func (a *account) join(in domain.Assignment) {
-	if in.Role != "" && !slices.Contains(a.roles, in.Role) {
-		a.roles = append(a.roles, in.Role)
-	}
-	if in.Group != "" && !slices.Contains(a.groups, in.Group) {
-		a.groups = append(a.groups, in.Group)
-	}
-}
-
-// copyUser returns a user that shares no memory with the given one.
-func copyUser(user domain.User) domain.User {
-	user.RequiredActions = distinct(user.RequiredActions)
-	return user
-}
-
-// cloneLists returns a map that shares no list with the given one.
-func cloneLists[K comparable, E any](lists map[K][]E) map[K][]E {
-	clones := make(map[K][]E, len(lists))
-	for key, list := range lists {
-		clones[key] = slices.Clone(list)
-	}
-	return clones
-}
-
-// distinct returns a copy of actions without repetitions.
-func distinct(actions []domain.RequiredAction) []domain.RequiredAction {
-	var once []domain.RequiredAction
-	for _, action := range actions {
-		if !slices.Contains(once, action) {
-			once = append(once, action)
-		}
-	}
-	return once
-}
-
-// lower is the form in which names are compared and kept. Java's lower case of the
-// dotted capital I has two characters; with Go's single one "İda" would be "ida".
-func lower(name string) string {
-	return strings.ToLower(strings.ReplaceAll(name, "İ", "i\u0307"))
-}
-
-// newUUID returns a random UUID (version 4), the form of Keycloak's ids.
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // It never returns an error.
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

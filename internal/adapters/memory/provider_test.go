@@ -106,16 +106,6 @@ func TestDeleteUser_FreesTheNamesAndEndsTheSessions(t *testing.T) {
 	require.ErrorIs(t, p.DeleteUser(id), domain.NotFound)
 }
 
-func TestFailMails_CanBeUndone(t *testing.T) {
-	p := newProvider()
-	id := add(t, p, anna(), "")
-	p.FailMails(true)
-	require.ErrorIs(t, p.SendPasswordReset(t.Context(), id, 0), domain.EmailDeliveryFailed)
-	p.FailMails(false)
-	require.NoError(t, p.SendPasswordReset(t.Context(), id, 0))
-	assert.Equal(t, []string{"anna@example.com"}, p.Mails())
-}
-
 // In Keycloak users sign in by username or address, so one user's must not be the
 // other's.
 func TestCreateUser_TellsNoUsernameFromAnEmail(t *testing.T) {
@@ -201,15 +191,22 @@ func TestProvider_LetsManyCallersUseOneUser(t *testing.T) {
 			assert.NoError(t, err)
 			_, err = p.Assign(ctx, id, northTeller())
 			assert.NoError(t, err)
+			assert.NoError(t, p.Unassign(ctx, id, domain.Assignment{Role: "staff", Group: "tellers"}))
+			_, err = p.UpdateUser(ctx, id, domain.UserChange{FirstName: new("Anne"), Attributes: domain.Attributes{domain.OfficeID: "9"}})
+			assert.NoError(t, err)
+			_, err = p.Details(ctx, id)
+			assert.NoError(t, err)
 			assert.NoError(t, p.SetEnabled(ctx, id, false))
 			assert.NoError(t, p.SetEnabled(ctx, id, true))
 			assert.NoError(t, p.SetRequiredActions(ctx, id, nil))
 			assert.NoError(t, p.EndSessions(ctx, id))
 			assert.NoError(t, p.Lock("anna"))
+			assert.NoError(t, p.AddSecondFactor(id, "otp"))
+			assert.NoError(t, p.SendActionsMail(ctx, id, nil, 0))
 			session, _ := p.SignIn("anna", "secret")
 			p.SessionActive(session)
 			p.Users()
-			p.Mails()
+			p.ActionsMails()
 		})
 	}
 	wg.Wait()

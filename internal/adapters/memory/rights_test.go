@@ -1,6 +1,7 @@
 package memory_test
 
 import (
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -100,4 +101,21 @@ func TestNew_SharesNoListsWithItsCaller(t *testing.T) {
 	after, err := p.RightsOf(t.Context(), assignment)
 	require.NoError(t, err)
 	assert.Equal(t, before, after)
+
+	realm = memory.Realm{
+		Roles:             []domain.RealmRole{"teller"},
+		LacksActions:      []domain.RequiredAction{"UPDATE_PROFILE"},
+		LacksAttributes:   []domain.Attribute{domain.MobileNumber},
+		AttributePatterns: map[domain.Attribute]*regexp.Regexp{},
+	}
+	p = memory.New(realm)
+	realm.Roles[0], realm.LacksActions[0], realm.LacksAttributes[0] = "spoilt", "spoilt", "spoilt"
+	realm.AttributePatterns[domain.OfficeID] = regexp.MustCompile("spoilt")
+	user := newUser(t, "anna", "anna@example.com")
+	user.RequiredActions = []domain.RequiredAction{"UPDATE_PROFILE"}
+	user.Attributes = domain.Attributes{domain.MobileNumber: "1", domain.OfficeID: "9"}
+	created, err := p.CreateUser(t.Context(), user)
+	require.NoError(t, err)
+	assert.Equal(t, []domain.RequiredAction{domain.UpdatePassword}, created.RequiredActions)
+	assert.Equal(t, []domain.Attribute{domain.MobileNumber}, created.Unstored)
 }

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -81,7 +82,7 @@ func isNotASCII(r rune) bool { return r > unicode.MaxASCII }
 
 // satisfies reports whether the password is what the policy asks for. It is written
 // without package domain's own rules on purpose: those make passwords, these judge
-// them. An empty password never satisfies.
+// them.
 func satisfies(password string, policy domain.PasswordPolicy, user domain.User) bool {
 	var letters struct{ lower, upper, digits, special, all int }
 	for _, r := range password {
@@ -99,8 +100,7 @@ func satisfies(password string, policy domain.PasswordPolicy, user domain.User) 
 	}
 	folded, username := lower(password), lower(user.Username)
 	switch {
-	case letters.all == 0,
-		letters.all < policy.MinLength,
+	case letters.all < policy.MinLength,
 		policy.MaxLength > 0 && letters.all > policy.MaxLength,
 		letters.lower < policy.MinLower,
 		letters.upper < policy.MinUpper,
@@ -111,7 +111,7 @@ func satisfies(password string, policy domain.PasswordPolicy, user domain.User) 
 		policy.NotContainsUsername && strings.Contains(folded, username):
 		return false
 	}
-	return true
+	return !slices.ContainsFunc(policy.Patterns, func(pattern domain.PasswordPattern) bool { return !pattern.Fits(password) })
 }
 
 // groupName is the name of a group without the path to it.

@@ -83,7 +83,6 @@ func TestCreateUser_AppliesEveryRuleOfThePasswordPolicy(t *testing.T) {
 		policy         domain.PasswordPolicy
 		broken, obeyed string
 	}{
-		"an empty password":     {domain.PasswordPolicy{}, "", "x"},
 		"least length":          {domain.PasswordPolicy{MinLength: 4}, "abc", "abcd"},
 		"characters, not bytes": {domain.PasswordPolicy{MinLength: 4}, "äöü", "äöüß"},
 		"greatest length":       {domain.PasswordPolicy{MaxLength: 3}, "abcd", "abc"},
@@ -94,6 +93,7 @@ func TestCreateUser_AppliesEveryRuleOfThePasswordPolicy(t *testing.T) {
 		"the username":          {domain.PasswordPolicy{NotUsername: true}, "ANNA", "annas"},
 		"the e-mail address":    {domain.PasswordPolicy{NotEmail: true}, "Anna@Example.com", "anna@example"},
 		"the username within":   {domain.PasswordPolicy{NotContainsUsername: true}, "my-Anna-1", "my-ann-1"},
+		"each pattern":          {domain.PasswordPolicy{Patterns: []domain.PasswordPattern{containing("a"), containing("b")}}, "aaa", "aba"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -110,6 +110,11 @@ func TestCreateUser_AppliesEveryRuleOfThePasswordPolicy(t *testing.T) {
 	}
 }
 
+// containing is a pattern.
+func containing(text string) domain.PasswordPattern {
+	return domain.PasswordPattern{Rule: text, Fits: func(password string) bool { return strings.Contains(password, text) }}
+}
+
 // The generator and this provider's own reading of a policy were written apart from
 // each other; they agree for any policy.
 func TestCreateUser_AcceptsGeneratedPasswordsForAnyPolicy(t *testing.T) {
@@ -124,6 +129,9 @@ func TestCreateUser_AcceptsGeneratedPasswordsForAnyPolicy(t *testing.T) {
 			NotUsername:         rapid.Bool().Draw(rt, "not username"),
 			NotEmail:            rapid.Bool().Draw(rt, "not email"),
 			NotContainsUsername: rapid.Bool().Draw(rt, "not contains username"),
+		}
+		if rapid.Bool().Draw(rt, "a pattern") {
+			policy.Patterns = []domain.PasswordPattern{containing("a")}
 		}
 		user := newUser(t, "anna", "anna@example.com")
 		var err error

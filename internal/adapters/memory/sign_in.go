@@ -35,7 +35,7 @@ func (p *Provider) SignIn(username, password string) (Session, error) {
 		return "", WrongPassword
 	case !a.Enabled:
 		return "", Disabled
-	case a.locked || a.password.IsEmpty() || a.password.Reveal() != password:
+	case a.isLocked(p.now()) || a.password.IsEmpty() || a.password.Reveal() != password:
 		return "", WrongPassword
 	case len(a.RequiredActions) > 0:
 		return "", NotSetUp

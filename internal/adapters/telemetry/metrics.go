@@ -4,6 +4,7 @@ package telemetry
 
 import (
 	"net/http"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -23,11 +24,20 @@ type Metrics struct {
 	refusals *prometheus.CounterVec
 	auditing prometheus.Counter
 	partials prometheus.Counter
+	syncs    *prometheus.CounterVec
+	keycloak keycloakMetrics
+}
+
+// Build is what the metrics say of the running program, once for all.
+type Build struct {
+	Version, Revision string
+	// RoleMap is the fingerprint of the mapping from Fineract roles.
+	RoleMap string
 }
 
 // NewMetrics makes the metrics. Names, labels and buckets of the first two are fixed:
 // alerts use them.
-func NewMetrics() *Metrics {
+func NewMetrics(build Build) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -51,8 +61,20 @@ func NewMetrics() *Metrics {
 			Name: "usersync_partial_users_total",
 			Help: "Users that were, or may have been, left incomplete.",
 		}),
+		syncs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "usersync_syncs_total",
+			Help: "Attempts to sync a user, by what became of them.",
+		}, []string{"outcome"}),
+		keycloak: newKeycloakMetrics(),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.refusals, m.auditing, m.partials,
+	startAtZero(m.syncs, "created", "exists", "repaired", "failed", "refused")
+	m.registry.MustRegister(m.requests, m.duration, m.refusals, m.auditing, m.partials, m.syncs)
+	m.registry.MustRegister(m.keycloak.all()...)
+	m.registry.MustRegister(
+		constant("usersync_build_info", "The running program.", prometheus.Labels{
+			"version": build.Version, "revision": build.Revision, "goversion": runtime.Version(),
+		}),
+		constant("usersync_role_map_info", "The mapping from Fineract roles that is in force, by its fingerprint.", prometheus.Labels{"hash": build.RoleMap}),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -73,6 +95,24 @@ func (m *Metrics) AuditFailed() { m.auditing.Inc() }
 
 // LeftPartial counts a user that was, or may have been, left incomplete.
 func (m *Metrics) LeftPartial() { m.partials.Inc() }
+
+// Synced counts an attempt to sync a user by its outcome.
+func (m *Metrics) Synced(outcome string) { m.syncs.WithLabelValues(outcome).Inc() }
+
+// startAtZero makes a counter's series be there from the start: an alert on their
+// increase misses the first event otherwise.
+func startAtZero(counter *prometheus.CounterVec, values ...string) {
+	for _, value := range values {
+		counter.WithLabelValues(value)
+	}
+}
+
+// constant is a metric whose labels say something, and whose value is 1.
+func constant(name, help string, labels prometheus.Labels) prometheus.Collector {
+	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels})
+	gauge.Set(1)
+	return gauge
+}
 
 // Handler serves the metrics in Prometheus' text format.
 func (m *Metrics) Handler() http.Handler {

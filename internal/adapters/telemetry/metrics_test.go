@@ -40,7 +40,7 @@ func of(lines []string, name string) []string {
 }
 
 func TestMetrics_CountRefusalsByReasonAndWhetherTheyWereEnforced(t *testing.T) {
-	metrics := telemetry.NewMetrics()
+	metrics := telemetry.NewMetrics(telemetry.Build{})
 	assert.Empty(t, of(scrape(t, metrics), "usersync_refusals_total"))
 	metrics.Refused(domain.Forbidden, true)
 	metrics.Refused(domain.Forbidden, true)
@@ -56,7 +56,7 @@ func TestMetrics_CountRefusalsByReasonAndWhetherTheyWereEnforced(t *testing.T) {
 // The counter is there from the start: an alert on its increase misses the first
 // failure otherwise.
 func TestMetrics_CountFailuresOfTheAuditLog(t *testing.T) {
-	metrics := telemetry.NewMetrics()
+	metrics := telemetry.NewMetrics(telemetry.Build{})
 	assert.Equal(t, []string{"usersync_audit_failures_total 0"}, of(scrape(t, metrics), "usersync_audit_failures_total"))
 	metrics.AuditFailed()
 	metrics.AuditFailed()
@@ -64,7 +64,7 @@ func TestMetrics_CountFailuresOfTheAuditLog(t *testing.T) {
 }
 
 func TestMetrics_CountUsersWhoWereLeftIncomplete(t *testing.T) {
-	metrics := telemetry.NewMetrics()
+	metrics := telemetry.NewMetrics(telemetry.Build{})
 	assert.Equal(t, []string{"usersync_partial_users_total 0"}, of(scrape(t, metrics), "usersync_partial_users_total"))
 	metrics.LeftPartial()
 	metrics.LeftPartial()
@@ -72,7 +72,7 @@ func TestMetrics_CountUsersWhoWereLeftIncomplete(t *testing.T) {
 }
 
 func TestMetrics_KeepTheNamesLabelsAndBucketsOfTheContract(t *testing.T) {
-	metrics := telemetry.NewMetrics()
+	metrics := telemetry.NewMetrics(telemetry.Build{})
 	metrics.ObserveRequest(http.MethodPut, "/users/{username}/status", http.StatusOK, 60*time.Millisecond)
 	lines := scrape(t, metrics)
 	assert.Equal(t, []string{`http_requests_total{endpoint="/users/{username}/status",method="PUT",status="200"} 1`}, of(lines, "http_requests_total"))

@@ -86,6 +86,21 @@ func (mr *MockIdentityProviderMockRecorder) CreateUser(ctx, user any) *gomock.Ca
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "CreateUser", reflect.TypeOf((*MockIdentityProvider)(nil).CreateUser), ctx, user)
 }
 
+// Details mocks base method.
+func (m *MockIdentityProvider) Details(ctx context.Context, id domain.UserID) (domain.AccountDetails, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Details", ctx, id)
+	ret0, _ := ret[0].(domain.AccountDetails)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Details indicates an expected call of Details.
+func (mr *MockIdentityProviderMockRecorder) Details(ctx, id any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Details", reflect.TypeOf((*MockIdentityProvider)(nil).Details), ctx, id)
+}
+
 // EndSessions mocks base method.
 func (m *MockIdentityProvider) EndSessions(ctx context.Context, id domain.UserID) error {
 	m.ctrl.T.Helper()
@@ -190,18 +205,18 @@ func (mr *MockIdentityProviderMockRecorder) RightsOf(ctx, assignment any) *gomoc
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "RightsOf", reflect.TypeOf((*MockIdentityProvider)(nil).RightsOf), ctx, assignment)
 }
 
-// SendPasswordReset mocks base method.
-func (m *MockIdentityProvider) SendPasswordReset(ctx context.Context, id domain.UserID, lifespan time.Duration) error {
+// SendActionsMail mocks base method.
+func (m *MockIdentityProvider) SendActionsMail(ctx context.Context, id domain.UserID, actions []domain.RequiredAction, lifespan time.Duration) error {
 	m.ctrl.T.Helper()
-	ret := m.ctrl.Call(m, "SendPasswordReset", ctx, id, lifespan)
+	ret := m.ctrl.Call(m, "SendActionsMail", ctx, id, actions, lifespan)
 	ret0, _ := ret[0].(error)
 	return ret0
 }
 
-// SendPasswordReset indicates an expected call of SendPasswordReset.
-func (mr *MockIdentityProviderMockRecorder) SendPasswordReset(ctx, id, lifespan any) *gomock.Call {
+// SendActionsMail indicates an expected call of SendActionsMail.
+func (mr *MockIdentityProviderMockRecorder) SendActionsMail(ctx, id, actions, lifespan any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
-	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "SendPasswordReset", reflect.TypeOf((*MockIdentityProvider)(nil).SendPasswordReset), ctx, id, lifespan)
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "SendActionsMail", reflect.TypeOf((*MockIdentityProvider)(nil).SendActionsMail), ctx, id, actions, lifespan)
 }
 
 // SetEnabled mocks base method.
@@ -230,4 +245,33 @@ func (m *MockIdentityProvider) SetRequiredActions(ctx context.Context, id domain
 func (mr *MockIdentityProviderMockRecorder) SetRequiredActions(ctx, id, actions any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "SetRequiredActions", reflect.TypeOf((*MockIdentityProvider)(nil).SetRequiredActions), ctx, id, actions)
+}
+
+// Unassign mocks base method.
+func (m *MockIdentityProvider) Unassign(ctx context.Context, id domain.UserID, assignment domain.Assignment) error {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Unassign", ctx, id, assignment)
+	ret0, _ := ret[0].(error)
+	return ret0
+}
+
+// Unassign indicates an expected call of Unassign.
+func (mr *MockIdentityProviderMockRecorder) Unassign(ctx, id, assignment any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Unassign", reflect.TypeOf((*MockIdentityProvider)(nil).Unassign), ctx, id, assignment)
+}
+
+// UpdateUser mocks base method.
+func (m *MockIdentityProvider) UpdateUser(ctx context.Context, id domain.UserID, change domain.UserChange) ([]domain.Attribute, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "UpdateUser", ctx, id, change)
+	ret0, _ := ret[0].([]domain.Attribute)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// UpdateUser indicates an expected call of UpdateUser.
+func (mr *MockIdentityProviderMockRecorder) UpdateUser(ctx, id, change any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "UpdateUser", reflect.TypeOf((*MockIdentityProvider)(nil).UpdateUser), ctx, id, change)
 }

@@ -226,7 +226,11 @@ func meddlingAssigns() []brokenProvider {
 					return f.Lock(f.userWithID(id).Username)
 				})
 			},
-			breaks: []string{"Assign/LeavesTheRestAlone"},
+			breaks: []string{
+				"Assign/LeavesTheRestAlone",
+				"Assign/ChangesNothingForAUserWhoHasIt",
+				"Assign/NamesAMissingGroupAndGoesOnWithoutIt",
+			},
 		},
 		{
 			name: "takes the other roles of disabled users who get something",
@@ -351,75 +355,6 @@ func mistakenAssigns() []brokenProvider {
 				})
 			},
 			breaks: []string{"Assign/ReturnsNotFoundForAnUnknownUser"},
-		},
-	}
-}
-
-// brokenMarks are providers that err about who created a user.
-func brokenMarks() []brokenProvider {
-	return []brokenProvider{
-		{
-			name:   "knows none of its users",
-			fault:  func(f *faulty) { alterFound(f, func(user *domain.User) { user.Managed = false }) },
-			breaks: []string{"FindUser/KnowsTheUsersItHasCreated"},
-		},
-		{
-			name:  "takes everybody's users for its own",
-			fault: func(f *faulty) { alterFound(f, func(user *domain.User) { user.Managed = true }) },
-			breaks: []string{
-				"FindUser/ReturnsEveryField",
-				"FindUser/TakesNobodyElsesUserForItsOwn",
-			},
-		},
-		{
-			name: "makes users its own by a write",
-			fault: func(f *faulty) {
-				var written sync.Map // by user: true
-				f.setEnabled = func(ctx context.Context, id domain.UserID, enabled bool) error {
-					if f.userWithID(id).Requires("CONFIGURE_TOTP") && len(f.groupsOf(id)) == 2 {
-						written.Store(id, true)
-					}
-					return f.Provider.SetEnabled(ctx, id, enabled)
-				}
-				alterFound(f, func(user *domain.User) {
-					if _, own := written.Load(user.ID); own {
-						user.Managed = true
-					}
-				})
-			},
-			breaks: []string{"FindUser/TakesNobodyElsesUserForItsOwn"},
-		},
-		{
-			name: "forgets its users when it writes their required actions",
-			fault: func(f *faulty) {
-				var written sync.Map
-				f.setRequiredActions = func(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error {
-					written.Store(id, true)
-					return f.Provider.SetRequiredActions(ctx, id, actions)
-				}
-				alterFound(f, func(user *domain.User) {
-					if _, lost := written.Load(user.ID); lost {
-						user.Managed = false
-					}
-				})
-			},
-			breaks: []string{"FindUser/KnowsTheUsersItHasCreated"},
-		},
-		{
-			name: "forgets its users when it gives them something",
-			fault: func(f *faulty) {
-				var written sync.Map
-				afterAssign(f, func(_ context.Context, id domain.UserID, _ domain.Assignment) error {
-					written.Store(id, true)
-					return nil
-				})
-				alterFound(f, func(user *domain.User) {
-					if _, lost := written.Load(user.ID); lost {
-						user.Managed = false
-					}
-				})
-			},
-			breaks: []string{"FindUser/KnowsTheUsersItHasCreated"},
 		},
 	}
 }

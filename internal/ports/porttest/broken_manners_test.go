@@ -3,8 +3,6 @@ package porttest_test
 import (
 	"context"
 	"fmt"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,7 +12,7 @@ import (
 // allObeyContext are the clauses about an ended context.
 func allObeyContext() []string {
 	clauses := writesObeyContext()
-	for _, method := range []string{"FindUser", "Memberships", "Groups", "Privileges", "RightsOf", "PasswordPolicy", "Check"} {
+	for _, method := range []string{"FindUser", "Memberships", "Groups", "Privileges", "RightsOf", "PasswordPolicy", "Details", "Check"} {
 		clauses = append(clauses, method+"/ObeysAnEndedContext")
 	}
 	return clauses
@@ -22,7 +20,7 @@ func allObeyContext() []string {
 
 func writesObeyContext() []string {
 	var clauses []string
-	for _, method := range []string{"CreateUser", "Assign", "SetEnabled", "EndSessions", "SetRequiredActions", "SendPasswordReset"} {
+	for _, method := range []string{"CreateUser", "Assign", "Unassign", "UpdateUser", "SetEnabled", "EndSessions", "SetRequiredActions", "SendActionsMail"} {
 		clauses = append(clauses, method+"/ObeysAnEndedContext")
 	}
 	return clauses
@@ -55,6 +53,10 @@ func around(f *faulty, wrap func(ctx context.Context, method func(context.Contex
 		err = wrap(ctx, func(ctx context.Context) error { policy, err = p.PasswordPolicy(ctx); return err })
 		return policy, err
 	}
+	f.details = func(ctx context.Context, id domain.UserID) (details domain.AccountDetails, err error) {
+		err = wrap(ctx, func(ctx context.Context) error { details, err = p.Details(ctx, id); return err })
+		return details, err
+	}
 	f.check = func(ctx context.Context) error { return wrap(ctx, p.Check) }
 	aroundWrites(f, wrap)
 }
@@ -70,6 +72,13 @@ func aroundWrites(f *faulty, wrap func(ctx context.Context, method func(context.
 		err = wrap(ctx, func(ctx context.Context) error { missing, err = p.Assign(ctx, id, assignment); return err })
 		return missing, err
 	}
+	f.unassign = func(ctx context.Context, id domain.UserID, assignment domain.Assignment) error {
+		return wrap(ctx, func(ctx context.Context) error { return p.Unassign(ctx, id, assignment) })
+	}
+	f.updateUser = func(ctx context.Context, id domain.UserID, change domain.UserChange) (unstored []domain.Attribute, err error) {
+		err = wrap(ctx, func(ctx context.Context) error { unstored, err = p.UpdateUser(ctx, id, change); return err })
+		return unstored, err
+	}
 	f.setEnabled = func(ctx context.Context, id domain.UserID, enabled bool) error {
 		return wrap(ctx, func(ctx context.Context) error { return p.SetEnabled(ctx, id, enabled) })
 	}
@@ -79,8 +88,8 @@ func aroundWrites(f *faulty, wrap func(ctx context.Context, method func(context.
 	f.setRequiredActions = func(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error {
 		return wrap(ctx, func(ctx context.Context) error { return p.SetRequiredActions(ctx, id, actions) })
 	}
-	f.sendPasswordReset = func(ctx context.Context, id domain.UserID, lifespan time.Duration) error {
-		return wrap(ctx, func(ctx context.Context) error { return p.SendPasswordReset(ctx, id, lifespan) })
+	f.sendActionsMail = func(ctx context.Context, id domain.UserID, actions []domain.RequiredAction, lifespan time.Duration) error {
+		return wrap(ctx, func(ctx context.Context) error { return p.SendActionsMail(ctx, id, actions, lifespan) })
 	}
 }
 
@@ -178,6 +187,7 @@ func brokenManners() []brokenProvider {
 				"CreateUser/GivesAnEmailToOneOfMany",
 				"Assign/KeepsWhatIsGivenAtTheSameTime",
 				"EveryMethod/WorksForManyCallersAtOnce",
+				"Unassign/TakesWhatIsTakenAtTheSameTime",
 			},
 		},
 		{
@@ -215,6 +225,65 @@ func brokenManners() []brokenProvider {
 			breaks: []string{"EveryMethod/KeepsPeopleOutOfErrors"},
 		},
 		{
+			name: "names users in errors of changes",
+			fault: func(f *faulty) {
+				f.updateUser = func(ctx context.Context, id domain.UserID, change domain.UserChange) ([]domain.Attribute, error) {
+					unstored, err := f.Provider.UpdateUser(ctx, id, change)
+					return unstored, f.naming(id, err)
+				}
+			},
+			breaks: []string{"EveryMethod/KeepsPeopleOutOfErrors"},
+		},
+		{
+			name: "names a taken address in the error of a change",
+			fault: func(f *faulty) {
+				onUpdateError(f, domain.EmailConflict, func(_ domain.User, change domain.UserChange, err error) error {
+					return fmt.Errorf("%s is taken: %w", change.Email, err)
+				})
+			},
+			breaks: []string{"EveryMethod/KeepsPeopleOutOfErrors"},
+		},
+		{
+			name: "names users in errors of their details",
+			fault: func(f *faulty) {
+				onDetailsError(f, domain.Unavailable, func(id domain.UserID, err error) (domain.AccountDetails, error) {
+					return domain.AccountDetails{}, f.naming(id, err)
+				})
+			},
+			breaks: []string{"EveryMethod/KeepsPeopleOutOfErrors"},
+		},
+		{
+			name: "names users in errors of what is taken from them",
+			fault: func(f *faulty) {
+				f.unassign = func(ctx context.Context, id domain.UserID, assignment domain.Assignment) error {
+					return f.naming(id, f.Provider.Unassign(ctx, id, assignment))
+				}
+			},
+			breaks: []string{"EveryMethod/KeepsPeopleOutOfErrors"},
+		},
+		{
+			name: "leaks passwords in details",
+			fault: func(f *faulty) {
+				last := lastPassword[string](f)
+				alterDetails(f, func(_ domain.User, d *domain.AccountDetails) { d.SecondFactors = append(d.SecondFactors, last()...) })
+			},
+			breaks: []string{"EveryMethod/KeepsPasswordsOutOfResults", "Details/FindsNoSecondFactorOfANewUser"},
+		},
+		{
+			name: "leaks passwords in answers to changes",
+			fault: func(f *faulty) {
+				last := lastPassword[domain.Attribute](f)
+				f.updateUser = func(ctx context.Context, id domain.UserID, change domain.UserChange) ([]domain.Attribute, error) {
+					unstored, err := f.Provider.UpdateUser(ctx, id, change)
+					if len(unstored) > 0 {
+						unstored = append(unstored, last()...)
+					}
+					return unstored, err
+				}
+			},
+			breaks: []string{"EveryMethod/KeepsPasswordsOutOfResults"},
+		},
+		{
 			name: "leaks passwords in results",
 			fault: func(f *faulty) {
 				last := lastPassword[domain.RealmRole](f)
@@ -222,58 +291,5 @@ func brokenManners() []brokenProvider {
 			},
 			breaks: []string{"EveryMethod/KeepsPasswordsOutOfResults"},
 		},
-		{
-			name: "hands out its own required actions",
-			fault: func(f *faulty) {
-				kept := keptLists[domain.RequiredAction]{}
-				alterFound(f, func(user *domain.User) { kept.use(user.ID, &user.RequiredActions) })
-			},
-			breaks: []string{"EveryMethod/GivesResultsAway"},
-		},
-		{
-			name: "hands out its own roles",
-			fault: func(f *faulty) {
-				kept := keptLists[domain.RealmRole]{}
-				alterMemberships(f, func(m *domain.Memberships) { kept.use("", &m.Roles) })
-			},
-			breaks: []string{"EveryMethod/GivesResultsAway", "Assign/GivesTheRoleAndTheGroup"},
-		},
-		{
-			name: "keeps the caller's required actions",
-			fault: func(f *faulty) {
-				var kept sync.Map // of lists, by user
-				f.setRequiredActions = func(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error {
-					err := f.Provider.SetRequiredActions(ctx, id, actions)
-					if err == nil {
-						kept.Store(id, actions)
-					}
-					return err
-				}
-				alterFound(f, func(user *domain.User) {
-					if actions, ok := kept.Load(user.ID); ok {
-						user.RequiredActions = slices.Clone(actions.([]domain.RequiredAction))
-					}
-				})
-			},
-			breaks: []string{"EveryMethod/LeavesArgumentsToTheCaller"},
-		},
-		{
-			name: "appends to the caller's required actions",
-			fault: func(f *faulty) {
-				alterNew(f, func(user *domain.NewUser) { _ = append(user.RequiredActions, "spoilt") })
-			},
-			breaks: []string{"EveryMethod/LeavesArgumentsToTheCaller"},
-		},
-	}
-}
-
-// keptLists are lists that a provider shares with its callers, by user.
-type keptLists[E any] struct{ lists sync.Map }
-
-// use replaces list by the kept one of the same length; the first time it is kept.
-func (k *keptLists[E]) use(id domain.UserID, list *[]E) {
-	kept, ok := k.lists.LoadOrStore(id, *list)
-	if ok && len(kept.([]E)) == len(*list) {
-		*list = kept.([]E)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"time"
 
 	"user-sync-service/internal/domain"
 )
@@ -155,6 +156,7 @@ func brokenReads() []brokenProvider {
 				"CreateUser/LeavesNothingBehindForATakenEmail",
 				"CreateUser/GivesAnEmailToOneOfMany",
 				"CreateUser/ObeysAnEndedContext",
+				"CreateUser/NamesTheRefusedAttribute",
 			},
 		},
 		{
@@ -176,9 +178,43 @@ func brokenReads() []brokenProvider {
 			breaks: []string{"FindUser/ReturnsEveryField", "CreateUser/MakesAnEnabledUser"},
 		},
 		{
-			name:   "forgets the last name",
-			fault:  func(f *faulty) { alterFound(f, func(user *domain.User) { user.LastName = "" }) },
-			breaks: []string{"FindUser/ReturnsEveryField", "CreateUser/MakesAnEnabledUser"},
+			name:  "forgets the last name",
+			fault: func(f *faulty) { alterFound(f, func(user *domain.User) { user.LastName = "" }) },
+			breaks: []string{
+				"FindUser/ReturnsEveryField",
+				"CreateUser/MakesAnEnabledUser",
+				"UpdateUser/ChangesEachFieldAlone",
+				"UpdateUser/ChangesEverythingAtOnce",
+				"UpdateUser/NamesAttributesThatTheRealmDoesNotKeep",
+				"UpdateUser/LeavesTheRestAlone",
+				"UpdateUser/LeavesALock",
+				"UpdateUser/TakesTheUsersOwnEmail",
+				"UpdateUser/CorrectsARefusedField",
+				"EveryMethod/WorksForManyCallersAtOnce",
+			},
+		},
+		{
+			name:   "does not know when users were created",
+			fault:  func(f *faulty) { alterFound(f, func(user *domain.User) { user.CreatedAt = time.Time{} }) },
+			breaks: []string{"FindUser/KnowsWhenAUserWasCreated"},
+		},
+		{
+			name: "takes milliseconds for seconds",
+			fault: func(f *faulty) {
+				alterFound(f, func(user *domain.User) { user.CreatedAt = time.Unix(user.CreatedAt.UnixMilli(), 0) })
+			},
+			breaks: []string{"FindUser/KnowsWhenAUserWasCreated"},
+		},
+		{
+			name: "takes the last write for the creation",
+			fault: func(f *faulty) {
+				alterFound(f, func(user *domain.User) {
+					if !user.Enabled {
+						user.CreatedAt = user.CreatedAt.Add(time.Second)
+					}
+				})
+			},
+			breaks: []string{"FindUser/KnowsWhenAUserWasCreated", "SetEnabled/LeavesTheRestAlone"},
 		},
 		{
 			name: "swallows errors of the memberships",
@@ -216,6 +252,7 @@ func brokenReads() []brokenProvider {
 				"Memberships/ContainsRolesAndGroups",
 				"CreateUser/AssignsTheGroup",
 				"Assign/LeavesTheRestAlone",
+				"Unassign/LeavesTheRestAlone",
 			},
 		},
 		{
@@ -231,6 +268,14 @@ func brokenReads() []brokenProvider {
 				"Assign/NamesAMissingGroupAndGoesOnWithoutIt",
 				"Assign/KeepsWhatIsGivenAtTheSameTime",
 				"EveryMethod/WorksForManyCallersAtOnce",
+				"Unassign/TakesTheRoleAndTheGroup",
+				"Unassign/TakesEitherAlone",
+				"Unassign/LeavesTheRestAlone",
+				"Unassign/PassesOverWhatTheUserLacks",
+				"Unassign/PassesOverWhatTheRealmLacks",
+				"Unassign/LeavesARoleOfAGroup",
+				"Unassign/LeavesARoleWithinARole",
+				"Unassign/TakesWhatIsTakenAtTheSameTime",
 			},
 		},
 		{

@@ -69,9 +69,12 @@ func brokenRefusals() []brokenProvider {
 			breaks: []string{"CreateUser/LeavesNothingBehindForARefusedPassword"},
 		},
 		{
-			name:   "leaves a user with refused names behind",
-			fault:  leavesBehind(domain.InvalidField),
-			breaks: []string{"CreateUser/LeavesNothingBehindForARefusedField"},
+			name:  "leaves a user with refused names behind",
+			fault: leavesBehind(domain.InvalidField),
+			breaks: []string{
+				"CreateUser/LeavesNothingBehindForARefusedField",
+				"CreateUser/NamesTheRefusedAttribute",
+			},
 		},
 		{
 			name:   "leaves a user without an address behind",
@@ -126,14 +129,20 @@ func brokenRefusals() []brokenProvider {
 			},
 		},
 		{
-			name:   "does not say which field is invalid",
-			fault:  turns(domain.InvalidField, domain.InvalidField),
-			breaks: []string{"CreateUser/NamesTheRefusedField"},
+			name:  "does not say which field is invalid",
+			fault: turns(domain.InvalidField, domain.InvalidField),
+			breaks: []string{
+				"CreateUser/NamesTheRefusedField",
+				"CreateUser/NamesTheRefusedAttribute",
+			},
 		},
 		{
-			name:   "takes an invalid field for a failure",
-			fault:  turns(domain.InvalidField, domain.Internal),
-			breaks: []string{"CreateUser/NamesTheRefusedField"},
+			name:  "takes an invalid field for a failure",
+			fault: turns(domain.InvalidField, domain.Internal),
+			breaks: []string{
+				"CreateUser/NamesTheRefusedField",
+				"CreateUser/NamesTheRefusedAttribute",
+			},
 		},
 		{
 			name:  "takes every conflict for one of the address",
@@ -149,6 +158,7 @@ func brokenRefusals() []brokenProvider {
 			breaks: []string{
 				"CreateUser/RefusesATakenEmail",
 				"CreateUser/GivesAnEmailToOneOfMany",
+				"UpdateUser/FreesTheOldEmail",
 			},
 		},
 		{

@@ -97,6 +97,9 @@ func brokenGroups() []brokenProvider {
 				"Groups/ReturnsPaths",
 				"Assign/GivesTheRoleAndTheGroup",
 				"Assign/KeepsWhatIsGivenAtTheSameTime",
+				"Unassign/TakesTheRoleAndTheGroup",
+				"Unassign/TakesEitherAlone",
+				"Unassign/LeavesARoleOfAGroup",
 			},
 		},
 		{
@@ -116,6 +119,13 @@ func brokenGroups() []brokenProvider {
 				"Assign/GivesEitherAlone",
 				"Assign/LeavesTheRestAlone",
 				"Assign/KeepsWhatIsGivenAtTheSameTime",
+				"Unassign/TakesTheRoleAndTheGroup",
+				"Unassign/TakesEitherAlone",
+				"Unassign/LeavesTheRestAlone",
+				"Unassign/PassesOverWhatTheUserLacks",
+				"Unassign/PassesOverWhatTheRealmLacks",
+				"Unassign/LeavesARoleOfAGroup",
+				"Unassign/LeavesARoleWithinARole",
 			},
 		},
 		{
@@ -132,6 +142,9 @@ func brokenGroups() []brokenProvider {
 				"Groups/ReturnsPaths",
 				"Assign/GivesTheRoleAndTheGroup",
 				"Assign/KeepsWhatIsGivenAtTheSameTime",
+				"Unassign/TakesTheRoleAndTheGroup",
+				"Unassign/TakesEitherAlone",
+				"Unassign/LeavesARoleOfAGroup",
 			},
 		},
 		{
@@ -144,6 +157,14 @@ func brokenGroups() []brokenProvider {
 				"Assign/GivesTheRoleAndTheGroup",
 				"Assign/GivesEitherAlone",
 				"Assign/LeavesTheRestAlone",
+				"Unassign/TakesTheRoleAndTheGroup",
+				"Unassign/TakesEitherAlone",
+				"Unassign/LeavesTheRestAlone",
+				"Unassign/PassesOverWhatTheUserLacks",
+				"Unassign/PassesOverWhatTheRealmLacks",
+				"Unassign/LeavesARoleOfAGroup",
+				"Unassign/LeavesARoleWithinARole",
+				"Unassign/TakesWhatIsTakenAtTheSameTime",
 			},
 		},
 		{
@@ -180,6 +201,8 @@ func brokenPrivileges() []brokenProvider {
 				"Privileges/NamesRightsToAdminister",
 				"Privileges/IsCurrent",
 				"RightsOf/ForetellsWhatACreatedUserHolds",
+				"Unassign/LeavesARoleOfAGroup",
+				"Unassign/LeavesARoleWithinARole",
 			},
 		},
 		{
@@ -199,6 +222,7 @@ func brokenPrivileges() []brokenProvider {
 				"Privileges/NamesAskedRolesOnly",
 				"Privileges/IsCurrent",
 				"RightsOf/ForetellsWhatACreatedUserHolds",
+				"Unassign/LeavesARoleWithinARole",
 			},
 		},
 		{
@@ -212,6 +236,7 @@ func brokenPrivileges() []brokenProvider {
 				"Privileges/FindsARoleOfAGroup",
 				"Privileges/FindsARoleOfAParentGroup",
 				"RightsOf/ForetellsWhatACreatedUserHolds",
+				"Unassign/LeavesARoleOfAGroup",
 			},
 		},
 		{
@@ -219,7 +244,11 @@ func brokenPrivileges() []brokenProvider {
 			fault: func(f *faulty) {
 				losePrivilege(f, func(_ []domain.RealmRole, groups []domain.Group) bool { return slices.Contains(groups, "head/board") })
 			},
-			breaks: []string{"Privileges/FindsARoleOfAParentGroup", "RightsOf/ForetellsWhatACreatedUserHolds"},
+			breaks: []string{
+				"Privileges/FindsARoleOfAParentGroup",
+				"RightsOf/ForetellsWhatACreatedUserHolds",
+				"Unassign/LeavesARoleOfAGroup",
+			},
 		},
 		{
 			name: "does not look for rights to administer when no role is asked for",
@@ -281,6 +310,7 @@ func brokenPrivileges() []brokenProvider {
 				"Privileges/IsCurrent",
 				"Assign/LeavesTheRestAlone",
 				"Assign/NamesAMissingGroupAndGoesOnWithoutIt",
+				"Unassign/LeavesTheRestAlone",
 			},
 		},
 		{
@@ -334,6 +364,7 @@ func overeagerPrivileges() []brokenProvider {
 				"Privileges/NamesRightsToAdminister",
 				"Privileges/IsCurrent",
 				"RightsOf/ForetellsWhatACreatedUserHolds",
+				"Unassign/TakesTheRoleAndTheGroup",
 			},
 		},
 		{
@@ -380,6 +411,9 @@ func overeagerPrivileges() []brokenProvider {
 				"Privileges/TellsRolesApartByLetterCase",
 				"Privileges/NamesRightsToAdminister",
 				"Privileges/IsCurrent",
+				"Details/ContainsRealmRolesOnly",
+				"Unassign/LeavesARoleOfAGroup",
+				"Unassign/LeavesARoleWithinARole",
 			},
 		},
 		{

@@ -66,7 +66,10 @@ func brokenSetEnabled() []brokenProvider {
 					return f.Provider.SetEnabled(ctx, id, enabled)
 				}
 			},
-			breaks: []string{"SetEnabled/LiftsALock"},
+			breaks: []string{
+				"SetEnabled/LiftsALock",
+				"Details/TellsThatAUserIsLocked",
+			},
 		},
 		{
 			name: "fails when a user is switched to the present state",

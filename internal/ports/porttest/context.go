@@ -27,12 +27,15 @@ func contextClauses() []Clause {
 		{"Privileges", attemptPrivileges},
 		{"RightsOf", attemptRightsOf},
 		{"PasswordPolicy", attemptPasswordPolicy},
+		{"Details", attemptDetails},
 		{"CreateUser", attemptCreateUser},
 		{"Assign", attemptAssign},
+		{"Unassign", attemptUnassign},
+		{"UpdateUser", attemptUpdateUser},
 		{"SetEnabled", attemptSetEnabled},
 		{"EndSessions", attemptEndSessions},
 		{"SetRequiredActions", attemptSetRequiredActions},
-		{"SendPasswordReset", attemptSendPasswordReset},
+		{"SendActionsMail", attemptSendActionsMail},
 		{"Check", attemptCheck},
 	} {
 		clauses = append(clauses, Clause{
@@ -105,6 +108,14 @@ func attemptPasswordPolicy(_ T, s Subject) attempt {
 	}}
 }
 
+func attemptDetails(t T, s Subject) attempt {
+	id := s.add(t, plainUser(uniqueName()))
+	return attempt{call: func(ctx context.Context) error {
+		_, err := s.Provider.Details(ctx, id)
+		return err
+	}}
+}
+
 func attemptCheck(_ T, s Subject) attempt {
 	return attempt{call: s.Provider.Check}
 }
@@ -134,6 +145,32 @@ func attemptAssign(t T, s Subject) attempt {
 	}
 }
 
+func attemptUnassign(t T, s Subject) attempt {
+	name := uniqueName()
+	id := s.add(t, plainUser(name))
+	before := s.state(t, name)
+	return attempt{
+		call: func(ctx context.Context) error {
+			return s.Provider.Unassign(ctx, id, domain.Assignment{Role: s.Role, Group: s.Group})
+		},
+		verify: func() { assert.Equal(t, before, s.state(t, name), "nothing was taken") },
+	}
+}
+
+func attemptUpdateUser(t T, s Subject) attempt {
+	name := uniqueName()
+	id := s.add(t, s.busyUser(name))
+	before := s.state(t, name)
+	change := s.everything(t)
+	return attempt{
+		call: func(ctx context.Context) error {
+			_, err := s.Provider.UpdateUser(ctx, id, change)
+			return err
+		},
+		verify: func() { assert.Equal(t, before, s.state(t, name), "nothing was changed") },
+	}
+}
+
 func attemptSetEnabled(t T, s Subject) attempt {
 	name := uniqueName()
 	id := s.add(t, plainUser(name))
@@ -158,7 +195,7 @@ func attemptEndSessions(t T, s Subject) attempt {
 }
 
 func attemptSetRequiredActions(t T, s Subject) attempt {
-	user := busyUser(uniqueName())
+	user := s.busyUser(uniqueName())
 	id := s.add(t, user)
 	return attempt{
 		call:   func(ctx context.Context) error { return s.Provider.SetRequiredActions(ctx, id, nil) },
@@ -166,11 +203,13 @@ func attemptSetRequiredActions(t T, s Subject) attempt {
 	}
 }
 
-func attemptSendPasswordReset(t T, s Subject) attempt {
+func attemptSendActionsMail(t T, s Subject) attempt {
 	name := uniqueName()
 	id := s.add(t, plainUser(name))
 	return attempt{
-		call:   func(ctx context.Context) error { return s.Provider.SendPasswordReset(ctx, id, linkLifespan) },
+		call: func(ctx context.Context) error {
+			return s.Provider.SendActionsMail(ctx, id, []domain.RequiredAction{domain.UpdatePassword}, linkLifespan)
+		},
 		verify: func() { assert.Zero(t, s.mailsTo(name), "no mail goes out") },
 	}
 }

@@ -66,6 +66,7 @@ func everyMethodKeepsPasswordsOutOfResults(t T, s Subject) {
 	results := []any{
 		created, s.find(t, name), s.memberships(t, created.ID), policy,
 		s.groups(t, created.ID), s.privileges(t, created.ID, s.Role), s.rightsOf(t, user.Assignment),
+		s.details(t, created.ID), s.updateUser(t, created.ID, domain.UserChange{Attributes: valuesOf(domain.AllAttributes()...)}),
 	}
 	for _, result := range results {
 		assert.NotContains(t, fmt.Sprintf("%+v", result), user.Password.Reveal(), "a %T", result)
@@ -106,6 +107,10 @@ func (s Subject) createFailures(t T) []failure {
 	if s.RefusedName != "" {
 		try(ctx, "a refused first name", func(user *domain.NewUser) { user.FirstName = s.RefusedName })
 	}
+	if s.RefusedAttribute != "" {
+		refused := domain.Attributes{s.RefusedAttribute: s.RefusedValue}
+		try(ctx, "a refused attribute", func(user *domain.NewUser) { user.Attributes = refused })
+	}
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	try(ended, "an ended context", func(*domain.NewUser) {})
@@ -124,19 +129,42 @@ func (s Subject) otherFailures(t T) []failure {
 	failures := []failure{
 		{name: "an unknown role to assign", err: unknownRole, people: []string{assigned}},
 		{name: "a missing user", err: notFound, people: []string{missing}},
-		{name: "a mail to nowhere", err: s.sendPasswordReset(t, s.add(t, withoutEmail)), people: []string{withoutEmail.Username}},
-		{name: "a mail to a disabled user", err: s.sendPasswordReset(t, s.add(t, disabled)), people: []string{disabled.Username}},
+		{name: "a mail to nowhere", err: s.sendActionsMail(t, s.add(t, withoutEmail)), people: []string{withoutEmail.Username}},
+		{name: "a mail to a disabled user", err: s.sendActionsMail(t, s.add(t, disabled)), people: []string{disabled.Username}},
 	}
 	if s.RefusedName != "" {
 		misfit.FirstName = s.RefusedName
 		err := s.Provider.SetEnabled(t.Context(), s.add(t, misfit), false)
 		failures = append(failures, failure{name: "a user against the rules", err: err, people: []string{misfit.Username}})
 	}
+	failures = append(failures, s.updateFailures(t)...)
 	failures = append(failures, s.lateFailures(t)...)
 	receiver := plainUser(uniqueName())
 	id := s.add(t, receiver)
 	require.NoError(t, s.FailMails(), "the hook FailMails failed")
-	return append(failures, failure{name: "a failed mail", err: s.sendPasswordReset(t, id), people: []string{receiver.Username}})
+	return append(failures, failure{name: "a failed mail", err: s.sendActionsMail(t, id), people: []string{receiver.Username}})
+}
+
+// updateFailures makes UpdateUser fail.
+func (s Subject) updateFailures(t T) []failure {
+	t.Helper()
+	holder, user := plainUser(uniqueName()), plainUser(uniqueName())
+	s.add(t, holder)
+	id := s.add(t, user)
+	people := []string{user.Username, holder.Username}
+	var failures []failure
+	try := func(name string, change domain.UserChange) {
+		_, err := s.Provider.UpdateUser(t.Context(), id, change)
+		failures = append(failures, failure{name: name, err: err, people: people})
+	}
+	try("another user's address", domain.UserChange{Email: new(parseEmail(t, holder.Email))})
+	if s.RefusedName != "" {
+		try("a first name to refuse", domain.UserChange{FirstName: &s.RefusedName})
+	}
+	if s.RefusedAttribute != "" {
+		try("an attribute to refuse", domain.UserChange{Attributes: domain.Attributes{s.RefusedAttribute: s.RefusedValue}})
+	}
+	return failures
 }
 
 // lateFailures are those of working on a user when the context has ended.
@@ -148,9 +176,14 @@ func (s Subject) lateFailures(t T) []failure {
 	cancel()
 	_, groups := s.Provider.Groups(ended, id)
 	_, privileges := s.Provider.Privileges(ended, id, []domain.RealmRole{s.Role})
+	_, details := s.Provider.Details(ended, id)
 	_, assigned := s.Provider.Assign(ended, id, domain.Assignment{Role: s.CarriedRole})
+	_, updated := s.Provider.UpdateUser(ended, id, domain.UserChange{LastName: new("Jones")})
 	people := []string{user.Username, user.Email}
 	return []failure{
+		{name: "details that are read too late", err: details, people: people},
+		{name: "rights that are taken too late", err: s.Provider.Unassign(ended, id, domain.Assignment{Role: s.Role}), people: people},
+		{name: "a change that comes too late", err: updated, people: people},
 		{name: "groups that are read too late", err: groups, people: people},
 		{name: "privileges that are read too late", err: privileges, people: people},
 		{name: "an assignment that comes too late", err: assigned, people: people},

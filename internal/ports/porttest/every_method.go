@@ -56,7 +56,8 @@ func (s Subject) useEveryMethod(t T, user domain.NewUser) {
 	missing, err := s.Provider.Assign(ctx, created.ID, domain.Assignment{Role: s.CarriedRole})
 	assert.NoError(t, err)
 	assert.Empty(t, missing)
-	assert.NoError(t, s.Provider.SendPasswordReset(ctx, created.ID, linkLifespan))
+	s.useEdits(t, created.ID, user.Username)
+	assert.NoError(t, s.Provider.SendActionsMail(ctx, created.ID, []domain.RequiredAction{domain.UpdatePassword}, linkLifespan))
 	assert.NoError(t, s.Provider.SetRequiredActions(ctx, created.ID, []domain.RequiredAction{secondFactor}))
 	assert.NoError(t, s.Provider.SetEnabled(ctx, created.ID, false))
 	assert.NoError(t, s.Provider.EndSessions(ctx, created.ID))
@@ -69,7 +70,29 @@ func (s Subject) useEveryMethod(t T, user domain.NewUser) {
 	memberships, err := s.Provider.Memberships(ctx, created.ID)
 	assert.NoError(t, err)
 	assert.Subset(t, memberships.Roles, []domain.RealmRole{s.Role, s.CarriedRole})
+	assert.NotContains(t, memberships.Roles, s.CompositeRole)
 	s.readRights(t, created.ID, user.Assignment)
+}
+
+// useEdits changes the user in the ways that an administrator does. As in useEveryMethod
+// there is no require.
+func (s Subject) useEdits(t T, id domain.UserID, username domain.Username) {
+	ctx := t.Context()
+	_, err := s.Provider.Assign(ctx, id, domain.Assignment{Role: s.CompositeRole})
+	assert.NoError(t, err)
+	assert.NoError(t, s.Provider.Unassign(ctx, id, domain.Assignment{Role: s.CompositeRole}))
+	name := uniqueName()
+	attributes := valuesOf(s.kept()...)
+	unstored, err := s.Provider.UpdateUser(ctx, id, domain.UserChange{LastName: &name, Attributes: attributes})
+	assert.NoError(t, err)
+	assert.Empty(t, unstored)
+	got, err := s.Provider.FindUser(ctx, username)
+	assert.NoError(t, err)
+	assert.Equal(t, name, got.LastName)
+	assert.Equal(t, present(attributes), present(got.Attributes))
+	details, err := s.Provider.Details(ctx, id)
+	assert.NoError(t, err)
+	assert.Contains(t, details.EffectiveRoles, s.Role)
 }
 
 // readRights reads what the user may do in every way there is. As in useEveryMethod

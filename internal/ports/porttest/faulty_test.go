@@ -18,12 +18,15 @@ type faulty struct {
 	privileges         func(context.Context, domain.UserID, []domain.RealmRole) ([]string, error)
 	rightsOf           func(context.Context, domain.Assignment) (domain.Rights, error)
 	passwordPolicy     func(context.Context) (domain.PasswordPolicy, error)
+	details            func(context.Context, domain.UserID) (domain.AccountDetails, error)
 	createUser         func(context.Context, domain.NewUser) (domain.CreatedUser, error)
 	assign             func(context.Context, domain.UserID, domain.Assignment) (domain.Group, error)
+	unassign           func(context.Context, domain.UserID, domain.Assignment) error
+	updateUser         func(context.Context, domain.UserID, domain.UserChange) ([]domain.Attribute, error)
 	setEnabled         func(context.Context, domain.UserID, bool) error
 	endSessions        func(context.Context, domain.UserID) error
 	setRequiredActions func(context.Context, domain.UserID, []domain.RequiredAction) error
-	sendPasswordReset  func(context.Context, domain.UserID, time.Duration) error
+	sendActionsMail    sendActionsMailFunc
 	check              func(context.Context) error
 }
 
@@ -69,6 +72,13 @@ func (f *faulty) PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, err
 	return f.Provider.PasswordPolicy(ctx)
 }
 
+func (f *faulty) Details(ctx context.Context, id domain.UserID) (domain.AccountDetails, error) {
+	if f.details != nil {
+		return f.details(ctx, id)
+	}
+	return f.Provider.Details(ctx, id)
+}
+
 func (f *faulty) CreateUser(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error) {
 	if f.createUser != nil {
 		return f.createUser(ctx, user)
@@ -81,6 +91,20 @@ func (f *faulty) Assign(ctx context.Context, id domain.UserID, assignment domain
 		return f.assign(ctx, id, assignment)
 	}
 	return f.Provider.Assign(ctx, id, assignment)
+}
+
+func (f *faulty) Unassign(ctx context.Context, id domain.UserID, assignment domain.Assignment) error {
+	if f.unassign != nil {
+		return f.unassign(ctx, id, assignment)
+	}
+	return f.Provider.Unassign(ctx, id, assignment)
+}
+
+func (f *faulty) UpdateUser(ctx context.Context, id domain.UserID, change domain.UserChange) ([]domain.Attribute, error) {
+	if f.updateUser != nil {
+		return f.updateUser(ctx, id, change)
+	}
+	return f.Provider.UpdateUser(ctx, id, change)
 }
 
 func (f *faulty) SetEnabled(ctx context.Context, id domain.UserID, enabled bool) error {
@@ -104,11 +128,11 @@ func (f *faulty) SetRequiredActions(ctx context.Context, id domain.UserID, actio
 	return f.Provider.SetRequiredActions(ctx, id, actions)
 }
 
-func (f *faulty) SendPasswordReset(ctx context.Context, id domain.UserID, lifespan time.Duration) error {
-	if f.sendPasswordReset != nil {
-		return f.sendPasswordReset(ctx, id, lifespan)
+func (f *faulty) SendActionsMail(ctx context.Context, id domain.UserID, actions []domain.RequiredAction, lifespan time.Duration) error {
+	if f.sendActionsMail != nil {
+		return f.sendActionsMail(ctx, id, actions, lifespan)
 	}
-	return f.Provider.SendPasswordReset(ctx, id, lifespan)
+	return f.Provider.SendActionsMail(ctx, id, actions, lifespan)
 }
 
 func (f *faulty) Check(ctx context.Context) error {

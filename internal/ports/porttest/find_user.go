@@ -3,6 +3,7 @@ package porttest
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -48,6 +49,16 @@ func findUserClauses() []Clause {
 			Check: findUserTakesNamesLiterally,
 		},
 		{
+			Name:  "FindUser/ReturnsTheAttributes",
+			Why:   "Administrators compare them with Fineract, and see there which office an employee belongs to.",
+			Check: findUserReturnsTheAttributes,
+		},
+		{
+			Name:  "FindUser/KnowsWhenAUserWasCreated",
+			Why:   "Administrators look for accounts that nobody has used for a long time.",
+			Check: findUserKnowsWhenAUserWasCreated,
+		},
+		{
 			Name:  "FindUser/KnowsTheUsersItHasCreated",
 			Why:   "Only users of its own are repaired; one who is not known any more stays without a role.",
 			Check: findUserKnowsTheUsersItHasCreated,
@@ -61,7 +72,7 @@ func findUserClauses() []Clause {
 }
 
 func findUserReturnsEveryField(t T, s Subject) {
-	full := busyUser(uniqueName())
+	full := s.busyUser(uniqueName())
 	bare := domain.User{Username: uniqueName()} // disabled, no address, no names
 	for _, want := range []domain.User{full, bare} {
 		want.ID = s.add(t, want)
@@ -69,6 +80,8 @@ func findUserReturnsEveryField(t T, s Subject) {
 
 		assert.ElementsMatch(t, want.RequiredActions, got.RequiredActions)
 		want.RequiredActions, got.RequiredActions = nil, nil
+		// Other clauses look at these.
+		want.Attributes, got.Attributes, got.CreatedAt = nil, nil, time.Time{}
 		assert.Equal(t, want, got)
 	}
 }
@@ -140,6 +153,28 @@ func findUserTakesNamesLiterally(t T, s Subject) {
 	}
 }
 
+func findUserReturnsTheAttributes(t T, s Subject) {
+	s.requireKept(t)
+	for _, names := range [][]domain.Attribute{s.kept(), nil, s.kept()[:1]} {
+		user := plainUser(uniqueName())
+		user.Attributes = valuesOf(names...)
+		s.add(t, user)
+		s.assertAttributes(t, user.Attributes, user.Username, "the attributes are those of the user")
+	}
+}
+
+func findUserKnowsWhenAUserWasCreated(t T, s Subject) {
+	name := uniqueName()
+	before := time.Now()
+	created := s.create(t, s.newUser(t, name))
+	after := time.Now()
+	at := s.find(t, name).CreatedAt
+	assert.WithinRange(t, at, before.Add(-clockSlack), after.Add(clockSlack), "it was during CreateUser")
+
+	s.setEnabled(t, created.ID, false)
+	assert.Equal(t, at, s.find(t, name).CreatedAt, "a write does not make the user a new one")
+}
+
 func findUserKnowsTheUsersItHasCreated(t T, s Subject) {
 	if !s.KeepsMarks {
 		t.Skipf("the subject has no KeepsMarks")
@@ -156,17 +191,23 @@ func findUserKnowsTheUsersItHasCreated(t T, s Subject) {
 	assert.True(t, s.find(t, name).Managed, "after SetEnabled")
 	s.setRequiredActions(t, created.ID, secondFactor)
 	assert.True(t, s.find(t, name).Managed, "after SetRequiredActions")
+	s.unassign(t, created.ID, domain.Assignment{Role: s.Role, Group: s.Group})
+	assert.True(t, s.find(t, name).Managed, "after Unassign")
+	s.updateUser(t, created.ID, s.everything(t))
+	assert.True(t, s.find(t, name).Managed, "after UpdateUser")
 	require.NoError(t, s.Provider.EndSessions(t.Context(), created.ID))
 	assert.True(t, s.find(t, name).Managed, "after EndSessions")
 }
 
 func findUserTakesNobodyElsesUserForItsOwn(t T, s Subject) {
 	name := uniqueName()
-	id := s.add(t, busyUser(name))
+	id := s.add(t, s.busyUser(name))
 	assert.False(t, s.find(t, name).Managed, "a user whom somebody else has added")
 
 	s.assign(t, id, domain.Assignment{Role: s.CarriedRole, Group: s.CarryingGroup})
 	s.setEnabled(t, id, false)
 	s.setRequiredActions(t, id, domain.UpdatePassword)
+	s.unassign(t, id, domain.Assignment{Role: s.CarriedRole, Group: s.CarryingGroup})
+	s.updateUser(t, id, s.everything(t))
 	assert.False(t, s.find(t, name).Managed, "a write does not make the user its own")
 }

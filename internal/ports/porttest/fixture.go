@@ -5,12 +5,16 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"user-sync-service/internal/domain"
 )
+
+// clockSlack is how far the provider's clock may be from this machine's.
+const clockSlack = 5 * time.Minute
 
 // secondFactor stands for a required action that this program does not know.
 const secondFactor domain.RequiredAction = "CONFIGURE_TOTP"
@@ -49,6 +53,7 @@ func (s Subject) newUser(t T, name string) domain.NewUser {
 		LastName:        "O'Neil-Müller",
 		EmailVerified:   true,
 		Assignment:      domain.Assignment{Role: s.Role, Group: s.Group},
+		Attributes:      valuesOf(s.kept()...),
 		Password:        domain.NewSecret(strongPassword()),
 		RequiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail},
 	}
@@ -74,10 +79,11 @@ func plainUser(name string) domain.User {
 	}
 }
 
-// busyUser returns an enabled user who has things to do at the next sign-in, one of
-// which this program does not know.
-func busyUser(name string) domain.User {
+// busyUser returns an enabled user who has every attribute that the realm keeps, and
+// things to do at the next sign-in, one of which this program does not know.
+func (s Subject) busyUser(name string) domain.User {
 	user := plainUser(name)
+	user.Attributes = valuesOf(s.kept()...)
 	user.RequiredActions = []domain.RequiredAction{domain.VerifyEmail, secondFactor}
 	return user
 }
@@ -179,6 +185,7 @@ type state struct {
 	Memberships domain.Memberships
 	Groups      []domain.Group
 	Privileges  []string
+	Details     domain.AccountDetails
 }
 
 func (s Subject) state(t T, name string) state {
@@ -186,11 +193,15 @@ func (s Subject) state(t T, name string) state {
 	user := s.find(t, name)
 	memberships := s.memberships(t, user.ID)
 	user.RequiredActions = sorted(user.RequiredActions)
+	user.Attributes = present(user.Attributes)
 	memberships.Roles = sorted(memberships.Roles)
 	memberships.Groups = sorted(memberships.Groups)
 	groups := sorted(s.groups(t, user.ID))
 	privileges := sorted(s.privileges(t, user.ID, s.Role, s.CarriedRole, s.CompositeRole))
-	return state{user, memberships, groups, privileges}
+	details := s.details(t, user.ID)
+	details.EffectiveRoles = sorted(details.EffectiveRoles)
+	details.SecondFactors = sorted(details.SecondFactors)
+	return state{user, memberships, groups, privileges, details}
 }
 
 // sorted returns a sorted copy, never nil, so that order and nil do not count.

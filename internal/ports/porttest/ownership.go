@@ -25,19 +25,47 @@ func ownershipClauses() []Clause {
 }
 
 func everyMethodGivesResultsAway(t T, s Subject) {
-	user := busyUser(uniqueName())
+	user := s.busyUser(uniqueName())
 	id := s.add(t, user)
+	s.addSecondFactor(t, id)
 	before := s.state(t, user.Username)
 
-	spoil(s.find(t, user.Username).RequiredActions)
+	found := s.find(t, user.Username)
+	spoil(found.RequiredActions)
+	spoilAttributes(found.Attributes)
 	memberships := s.memberships(t, id)
 	spoil(memberships.Roles)
 	spoil(memberships.Groups)
 	spoil(s.groups(t, id))
 	spoil(s.privileges(t, id, s.Role, s.CarriedRole, s.CompositeRole))
+	details := s.details(t, id)
+	spoil(details.EffectiveRoles)
+	spoil(details.SecondFactors)
 
 	assert.Equal(t, before, s.state(t, user.Username))
+	s.givesAnswersAway(t, id)
 	s.givesRightsAway(t)
+}
+
+// givesAnswersAway is the same for what writes return: the provider gives the same answer
+// again.
+func (s Subject) givesAnswersAway(t T, id domain.UserID) {
+	t.Helper()
+	change := domain.UserChange{Attributes: valuesOf(s.UnkeptAttributes...)}
+	spoil(s.updateUser(t, id, change))
+	assert.Equal(t, sorted(s.UnkeptAttributes), sorted(s.updateUser(t, id, change)), "UpdateUser's attributes")
+
+	name := uniqueName()
+	user := s.newUser(t, name)
+	user.Attributes = change.Attributes
+	created := s.create(t, user)
+	want := sorted(created.RequiredActions)
+	spoil(created.RequiredActions)
+	spoil(created.Unstored)
+	assert.Equal(t, want, s.state(t, name).User.RequiredActions, "CreateUser's required actions")
+	again := user
+	again.Username, again.Email = parseUsername(t, uniqueName()), parseEmail(t, emailOf(uniqueName()))
+	assert.Equal(t, sorted(s.UnkeptAttributes), sorted(s.create(t, again).Unstored), "CreateUser's attributes")
 }
 
 // givesRightsAway is the same for what belongs to no user.
@@ -68,6 +96,13 @@ func spoil[E ~string](list []E) {
 	}
 }
 
+// spoilAttributes overwrites attributes.
+func spoilAttributes(attributes domain.Attributes) {
+	for name := range attributes {
+		attributes[name] = "spoilt"
+	}
+}
+
 func everyMethodLeavesArgumentsToTheCaller(t T, s Subject) {
 	// The third action is not passed: it only sits behind the two that are, where an
 	// append would overwrite it.
@@ -90,6 +125,30 @@ func everyMethodLeavesArgumentsToTheCaller(t T, s Subject) {
 	assert.Equal(t, two, s.state(t, name).User.RequiredActions, "SetRequiredActions keeps no hold of the list")
 
 	s.leavesRolesToTheCaller(t, created.ID)
+	s.leavesAttributesToTheCaller(t)
+}
+
+// leavesAttributesToTheCaller is the same for attributes.
+func (s Subject) leavesAttributesToTheCaller(t T) {
+	t.Helper()
+	name := uniqueName()
+	user := s.newUser(t, name)
+	user.Attributes = valuesOf(domain.AllAttributes()...)
+	passed := present(user.Attributes)
+	created := s.create(t, user)
+	assert.Equal(t, passed, user.Attributes, "CreateUser leaves the attributes as they were")
+	before := s.state(t, name)
+	spoilAttributes(user.Attributes)
+	assert.Equal(t, before, s.state(t, name), "CreateUser keeps no hold of the attributes")
+
+	change := domain.UserChange{FirstName: new("Änne"), Attributes: valuesOf(domain.AllAttributes()...)}
+	passed = present(change.Attributes)
+	s.updateUser(t, created.ID, change)
+	assert.Equal(t, passed, change.Attributes, "UpdateUser leaves the attributes as they were")
+	before = s.state(t, name)
+	*change.FirstName = "spoilt"
+	spoilAttributes(change.Attributes)
+	assert.Equal(t, before, s.state(t, name), "UpdateUser keeps no hold of the change")
 }
 
 // leavesRolesToTheCaller is the same for the lists of roles.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -33,13 +34,19 @@ func brokenProviders() []brokenProvider {
 	return slices.Concat(
 		brokenReads(),
 		brokenRights(),
+		brokenDetails(),
 		brokenCreates(),
+		brokenAttributes(),
+		brokenActions(),
 		brokenRefusals(),
 		brokenAssigns(),
+		brokenUnassigns(),
+		brokenUpdates(),
 		brokenMarks(),
 		brokenWrites(),
 		brokenMails(),
 		brokenManners(),
+		brokenOwnership(),
 	)
 }
 
@@ -99,27 +106,27 @@ func TestRun_AcceptsASoundProvider(t *testing.T) {
 }
 
 // Optional hooks may be left out, but a clause that needs one must say so and not pass.
+// Realms keep all attributes or none, and what cannot be checked differs.
 func TestRun_SkipsWhatNeedsAMissingHook(t *testing.T) {
-	var skipped []string
-	for _, clause := range porttest.Clauses() {
-		subject := newSubject(t, nil)
-		subject.RefusedUsername, subject.RefusedName = "", ""
-		subject.AdministratorRole, subject.KeepsMarks = "", false
-		subject.SignIn, subject.Lock, subject.RequireLength = nil, nil, nil
-		outcome := check(t, clause, subject)
-		assert.False(t, outcome.failed(), "%s: %s", clause.Name, outcome)
-		if outcome.skipped {
-			skipped = append(skipped, clause.Name)
-		}
-	}
-	assert.ElementsMatch(t, []string{
+	always := []string{
 		"FindUser/KnowsTheUsersItHasCreated",
 		"Privileges/NamesRightsToAdminister",
 		"RightsOf/NamesRightsToAdminister",
 		"PasswordPolicy/IsCurrentAfterARefusedPassword",
+		"Details/TellsThatAUserIsLocked",
+		"Details/ContainsRealmRolesOnly",
+		"Details/NamesTheSecondFactors",
 		"CreateUser/MakesThePasswordTemporary",
 		"CreateUser/NamesTheRefusedField",
 		"CreateUser/LeavesNothingBehindForARefusedField",
+		"CreateUser/NamesTheRefusedAttribute",
+		"CreateUser/LeavesOutActionsThatAreSwitchedOff",
+		"UpdateUser/LeavesSignInsAlone",
+		"UpdateUser/LeavesALock",
+		"UpdateUser/NamesTheRefusedField",
+		"UpdateUser/NamesTheRefusedAttribute",
+		"UpdateUser/NamesARefusedFieldThatStays",
+		"UpdateUser/CorrectsARefusedField",
 		"SetEnabled/KeepsADisabledUserOut",
 		"SetEnabled/LiftsALock",
 		"SetEnabled/NamesARefusedFieldOfTheUser",
@@ -128,21 +135,72 @@ func TestRun_SkipsWhatNeedsAMissingHook(t *testing.T) {
 		"EndSessions/SparesOtherUsers",
 		"EndSessions/LetsTheUserSignInAgain",
 		"SetRequiredActions/NamesARefusedFieldOfTheUser",
-	}, skipped)
+		"SendActionsMail/LeadsThroughTheActions",
+	}
+	for name, test := range map[string]struct {
+		unkept  []domain.Attribute
+		skipped []string
+	}{
+		"a realm that keeps every attribute": {nil, []string{
+			"CreateUser/NamesAttributesThatTheRealmDoesNotKeep",
+			"UpdateUser/NamesAttributesThatTheRealmDoesNotKeep",
+		}},
+		"a realm that keeps none": {domain.AllAttributes(), []string{
+			"FindUser/ReturnsTheAttributes",
+			"CreateUser/KeepsTheAttributes",
+			"UpdateUser/TakesAttributesAway",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			realm := newRealm()
+			realm.LacksAttributes = test.unkept
+			var skipped []string
+			for _, clause := range porttest.Clauses() {
+				outcome := check(t, clause, bare(newSubjectOn(t, realm, nil)))
+				assert.False(t, outcome.failed(), "%s: %s", clause.Name, outcome)
+				if outcome.skipped {
+					skipped = append(skipped, clause.Name)
+				}
+			}
+			assert.ElementsMatch(t, slices.Concat(always, test.skipped), skipped)
+		})
+	}
 }
 
-// newSubject returns a memory provider with the fault; nil for none.
-func newSubject(t *testing.T, fault func(*faulty)) porttest.Subject {
-	t.Helper()
-	policy := domain.PasswordPolicy{MinLength: 20, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1}
-	p := memory.New(memory.Realm{
+// bare returns the subject without anything optional.
+func bare(s porttest.Subject) porttest.Subject {
+	s.RefusedUsername, s.RefusedName, s.DisabledAction = "", "", ""
+	s.RefusedAttribute, s.RefusedValue = "", ""
+	s.AdministratorRole, s.KeepsMarks = "", false
+	s.MailedActions, s.SignIn, s.Lock, s.AddSecondFactor, s.RequireLength = nil, nil, nil, nil, nil
+	return s
+}
+
+// newRealm returns the realm of the suite's own tests.
+func newRealm() memory.Realm {
+	return memory.Realm{
 		Roles:          []domain.RealmRole{"teller", otherRole, "auditor", "chief", "watcher"},
 		Groups:         []domain.Group{"tellers", "head", "head/board"},
 		Contains:       map[domain.RealmRole][]domain.RealmRole{"chief": {"auditor"}, "watcher": {"view-users"}},
 		Carries:        map[domain.Group][]domain.RealmRole{"tellers": {"teller"}, "head": {"auditor"}},
 		Administration: []domain.RealmRole{"view-users"},
-		Policy:         policy,
-	})
+		Policy:         domain.PasswordPolicy{MinLength: 20, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1},
+
+		LacksActions:      []domain.RequiredAction{lackedAction, disabledAction},
+		LacksAttributes:   []domain.Attribute{domain.EmployeeID, domain.MobileNumber},
+		AttributePatterns: map[domain.Attribute]*regexp.Regexp{domain.FineractUserID: regexp.MustCompile(`^[0-9]{1,19}$`)},
+	}
+}
+
+// newSubject returns a memory provider with the fault; nil for none.
+func newSubject(t *testing.T, fault func(*faulty)) porttest.Subject {
+	t.Helper()
+	return newSubjectOn(t, newRealm(), fault)
+}
+
+func newSubjectOn(t *testing.T, realm memory.Realm, fault func(*faulty)) porttest.Subject {
+	t.Helper()
+	p, policy := memory.New(realm), realm.Policy
 	f := &faulty{Provider: p}
 	if fault != nil {
 		fault(f)
@@ -157,17 +215,24 @@ func newSubject(t *testing.T, fault func(*faulty)) porttest.Subject {
 		CompositeRole:     "chief",
 		CarryingGroup:     "head/board",
 		AdministratorRole: "watcher",
+		LackedAction:      lackedAction,
+		DisabledAction:    disabledAction,
+		UnkeptAttributes:  realm.LacksAttributes,
+		RefusedAttribute:  domain.FineractUserID,
+		RefusedValue:      "42nd",
 		KeepsMarks:        true,
 		RefusedUsername:   "q7",
 		RefusedName:       "<b>",
 		AddUser:           p.AddUser,
 		DeleteUser:        p.DeleteUser,
 		Mails:             p.Mails,
+		MailedActions:     func(address string) []domain.RequiredAction { return lastActions(p, address) },
 		FailMails:         func() error { p.FailMails(true); return nil },
 		SignIn: func(username, password string) (porttest.Outcome, func() bool) {
 			return signIn(t, p, username, password)
 		},
-		Lock: p.Lock,
+		Lock:            p.Lock,
+		AddSecondFactor: func(id domain.UserID) (string, error) { return "otp", p.AddSecondFactor(id, "otp") },
 		RequireLength: func(characters int) error {
 			policy.MinLength = characters
 			p.SetPolicy(policy)
@@ -178,6 +243,16 @@ func newSubject(t *testing.T, fault func(*faulty)) porttest.Subject {
 
 // otherRole is a role that faulty providers use instead of the right one.
 const otherRole domain.RealmRole = "bystander"
+
+// lastActions returns what the last mail to the address is about.
+func lastActions(p *memory.Provider, address string) []domain.RequiredAction {
+	for _, mail := range slices.Backward(p.ActionsMails()) {
+		if mail.To == address {
+			return mail.Actions
+		}
+	}
+	return nil
+}
 
 func signIn(t *testing.T, p *memory.Provider, username, password string) (porttest.Outcome, func() bool) {
 	t.Helper()

@@ -72,7 +72,7 @@ func setEnabledKeepsADisabledUserOut(t T, s Subject) {
 
 func setEnabledLeavesTheRestAlone(t T, s Subject) {
 	bare := domain.User{Username: uniqueName(), Enabled: true}
-	for _, user := range []domain.User{busyUser(uniqueName()), bare} {
+	for _, user := range []domain.User{s.busyUser(uniqueName()), bare} {
 		id := s.add(t, user)
 		before := s.state(t, user.Username)
 
@@ -88,9 +88,7 @@ func setEnabledLeavesTheRestAlone(t T, s Subject) {
 
 func setEnabledLiftsALock(t T, s Subject) {
 	s.requireSignIn(t)
-	if s.Lock == nil {
-		t.Skipf("the subject has no hook Lock")
-	}
+	s.requireLock(t)
 	name, password := uniqueName(), strongPassword()
 	id := s.addWithPassword(t, plainUser(name), password)
 	require.NoError(t, s.Lock(name), "the hook Lock failed")
@@ -109,15 +107,15 @@ func setEnabledReturnsNotFound(t T, s Subject) {
 }
 
 func setEnabledNamesARefusedField(t T, s Subject) {
-	id := s.addMisfit(t)
+	id := s.add(t, s.misfit(t))
 	assertNamesField(t, s.Provider.SetEnabled(t.Context(), id, false))
 }
 
-// addMisfit puts a user into the realm whose data the realm's rules refuse today.
-func (s Subject) addMisfit(t T) domain.UserID {
+// misfit returns a user to be added whose data the realm's rules refuse.
+func (s Subject) misfit(t T) domain.User {
 	t.Helper()
 	s.requireRefusedName(t)
 	user := plainUser(uniqueName())
 	user.FirstName = s.RefusedName
-	return s.add(t, user)
+	return user
 }

@@ -58,7 +58,7 @@ func setRequiredActionsReplacesTheList(t T, s Subject) {
 
 func setRequiredActionsClearsWithAnEmptyList(t T, s Subject) {
 	for _, none := range [][]domain.RequiredAction{nil, {}} {
-		user := busyUser(uniqueName())
+		user := s.busyUser(uniqueName())
 		id := s.add(t, user)
 		s.setRequiredActions(t, id, none...)
 		assert.Empty(t, s.find(t, user.Username).RequiredActions)
@@ -73,10 +73,10 @@ func setRequiredActionsKeepsUnknownActions(t T, s Subject) {
 }
 
 func setRequiredActionsLeavesTheRestAlone(t T, s Subject) {
-	disabled := busyUser(uniqueName())
+	disabled := s.busyUser(uniqueName())
 	disabled.Enabled = false
 	bare := domain.User{Username: uniqueName(), Enabled: true}
-	for _, user := range []domain.User{busyUser(uniqueName()), disabled, bare} {
+	for _, user := range []domain.User{s.busyUser(uniqueName()), disabled, bare} {
 		id := s.add(t, user)
 		want := s.state(t, user.Username)
 		want.User.RequiredActions = []domain.RequiredAction{domain.UpdatePassword}
@@ -92,6 +92,6 @@ func setRequiredActionsReturnsNotFound(t T, s Subject) {
 }
 
 func setRequiredActionsNamesARefusedField(t T, s Subject) {
-	id := s.addMisfit(t)
+	id := s.add(t, s.misfit(t))
 	assertNamesField(t, s.Provider.SetRequiredActions(t.Context(), id, []domain.RequiredAction{domain.UpdatePassword}))
 }

@@ -10,9 +10,10 @@
 // random names and are not removed, so that a realm may serve many runs and need not
 // be empty, but should be thrown away some day.
 //
-// Not checked, because it takes a fault inside the provider or a look into a mail: the
-// kinds Timeout, Overloaded, BadAnswer, Internal and Partial, rights that the provider does not show
-// (Unseen), and how long a link in a reset mail works. The tests of an adapter have to.
+// Not checked, because it takes a fault inside the provider, a look behind the port, or
+// time: the kinds Timeout, Overloaded, BadAnswer, Internal and Partial, rights that the
+// provider does not show (Unseen), attributes that are none of the program's, and how long
+// a link in a mail works. The tests of an adapter have to.
 package porttest
 
 import (
@@ -83,6 +84,20 @@ type Subject struct {
 	// itself. Optional: empty where the provider does not show such rights.
 	AdministratorRole domain.RealmRole
 
+	// LackedAction is a required action that the realm does not know, DisabledAction one
+	// that it knows and has switched off, and that is none of package domain. DisabledAction
+	// is optional: empty where none is switched off.
+	LackedAction   domain.RequiredAction
+	DisabledAction domain.RequiredAction
+
+	// UnkeptAttributes are the attributes that the realm does not keep, in alphabetical
+	// order. RefusedAttribute is one that it keeps, RefusedValue a value of it that the
+	// realm's rules refuse; they accept numbers as ids, any text as a name, and a telephone
+	// number. Optional: empty where the realm keeps them all, and where it has no rules.
+	UnkeptAttributes []domain.Attribute
+	RefusedAttribute domain.Attribute
+	RefusedValue     string
+
 	// KeepsMarks tells that the realm keeps by what its users were created, as an attribute
 	// for instance. Optional: false where it cannot.
 	KeepsMarks bool
@@ -94,13 +109,16 @@ type Subject struct {
 
 	// AddUser puts a user into the realm without the provider: in any state, also with
 	// RefusedName as first name, with a password that is not temporary ("" for none), and
-	// without a mark of the provider. The ID of user does not count.
+	// without a mark of the provider. The ID and CreatedAt of user do not count.
 	AddUser func(user domain.User, password string, in ...domain.Assignment) (domain.UserID, error)
 	// DeleteUser removes a user from the realm.
 	DeleteUser func(domain.UserID) error
 
-	// Mails returns the addresses of all reset mails so far, one entry per mail.
+	// Mails returns the addresses of all mails so far, one entry per mail.
 	Mails func() []string
+	// MailedActions returns the actions through which the last mail to the address leads.
+	// Optional.
+	MailedActions func(address string) []domain.RequiredAction
 	// FailMails makes sending mails fail until the end of the check.
 	FailMails func() error
 
@@ -109,6 +127,9 @@ type Subject struct {
 	SignIn func(username, password string) (outcome Outcome, alive func() bool)
 	// Lock makes the provider lock the user, as after many wrong passwords. Optional.
 	Lock func(username string) error
+	// AddSecondFactor gives the user a credential beside the password and returns what the
+	// provider calls that kind. It can be called again for the same user. Optional.
+	AddSecondFactor func(domain.UserID) (kind string, err error)
 	// RequireLength makes the realm's password policy ask for so many characters until
 	// the end of the check. Optional.
 	RequireLength func(characters int) error
@@ -123,15 +144,21 @@ func Clauses() []Clause {
 		privilegesClauses(),
 		rightsOfClauses(),
 		passwordPolicyClauses(),
+		detailsClauses(),
 		createUserClauses(),
+		createAttributesClauses(),
+		createActionsClauses(),
 		createRefusedClauses(),
 		createConflictClauses(),
 		createRaceClauses(),
 		assignClauses(),
+		unassignClauses(),
+		updateUserClauses(),
+		updateRefusedClauses(),
 		setEnabledClauses(),
 		endSessionsClauses(),
 		setRequiredActionsClauses(),
-		sendPasswordResetClauses(),
+		sendActionsMailClauses(),
 		contextClauses(),
 		ownershipClauses(),
 		disclosureClauses(),

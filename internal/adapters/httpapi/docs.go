@@ -1,0 +1,105 @@
+package httpapi
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/swaggest/swgui"
+	"github.com/swaggest/swgui/v5emb"
+)
+
+// pageRoute is where the page is, and what it is called in logs and metrics together with
+// all that it is made of.
+const pageRoute = "/docs"
+
+// pageAssets are the files that the page loads.
+func pageAssets() []string {
+	return []string{"swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "favicon-16x16.png", "favicon-32x32.png"}
+}
+
+// document adds the page that shows the OpenAPI document and lets one try it out. All of
+// it is in the program, so it works offline; its addresses are relative, so it works
+// behind a gateway that strips the prefix.
+func (a *api) document(prefix string) {
+	base := prefix + pageRoute + "/"
+	ui := v5emb.NewHandlerWithConfig(swgui.Config{
+		Title:            "User Sync Service",
+		SwaggerJSON:      "../openapi.json",
+		BasePath:         "./",
+		InternalBasePath: base,
+	})
+	page := render(ui, base)
+	policy := contentSecurityPolicy(page)
+
+	a.mux.Get(prefix+pageRoute, func(w http.ResponseWriter, _ *http.Request) {
+		setPageHeaders(w)
+		w.Header().Set("Location", "docs/") // http.Redirect would make it absolute.
+		w.WriteHeader(http.StatusPermanentRedirect)
+	})
+	a.mux.Get(base, func(w http.ResponseWriter, _ *http.Request) {
+		setPageHeaders(w)
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", policy)
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		_, _ = w.Write(page) // The client has gone; nothing is left to do.
+	})
+	// Each file has its route, so that any other name is unknown as elsewhere.
+	for _, asset := range pageAssets() {
+		a.mux.Get(base+asset, func(w http.ResponseWriter, r *http.Request) {
+			setPageHeaders(w)
+			ui.ServeHTTP(w, r)
+		})
+	}
+}
+
+// setPageHeaders makes browsers ask whether they still have the present version, which
+// files answer by their ETag, and take nothing for what it is not said to be.
+func setPageHeaders(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+}
+
+// contentSecurityPolicy lets the page do what it does: load its own files, use the scripts
+// and styles that are written in it, and call this service. Nothing is loaded from or sent
+// to anywhere else, and no other page may frame it, since it can hold an access token.
+func contentSecurityPolicy(page []byte) string {
+	return strings.Join([]string{
+		"default-src 'none'",
+		"script-src 'self'" + hashes(page, `(?s)<script>(.*?)</script>`),
+		"style-src 'self'" + hashes(page, `(?s)<style>(.*?)</style>`),
+		"img-src 'self' data:", // the icons in its style sheet
+		"connect-src 'self'",
+		"base-uri 'none'",
+		"form-action 'none'",
+		"frame-ancestors 'none'",
+	}, "; ")
+}
+
+// hashes returns a source for each place in the page where the expression matches.
+func hashes(page []byte, expression string) string {
+	var sources strings.Builder
+	for _, inline := range regexp.MustCompile(expression).FindAllSubmatch(page, -1) {
+		sum := sha256.Sum256(inline[1])
+		sources.WriteString(" 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'")
+	}
+	return sources.String()
+}
+
+// render returns the page as the handler of swgui writes it. It is the same for every
+// request.
+func render(ui http.Handler, path string) []byte {
+	var written collected
+	ui.ServeHTTP(&written, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}})
+	return written.Bytes()
+}
+
+// collected is an answer that goes nowhere.
+type collected struct{ bytes.Buffer }
+
+func (*collected) Header() http.Header { return http.Header{} }
+func (*collected) WriteHeader(int)     {}

@@ -1,0 +1,82 @@
+package keycloak
+
+import (
+	"fmt"
+	"strings"
+)
+
+// errorAnswer is the body of Keycloak's refusals, in all of its forms.
+type errorAnswer struct {
+	Error        string        `json:"error"`
+	Description  string        `json:"error_description"`
+	ErrorMessage string        `json:"errorMessage"`
+	Field        string        `json:"field"`
+	Errors       []errorAnswer `json:"errors"`
+}
+
+// says reports whether one of the texts begins with text.
+func (a errorAnswer) says(text string) bool {
+	return strings.HasPrefix(a.Error, text) || strings.HasPrefix(a.ErrorMessage, text) || strings.HasPrefix(a.Description, text)
+}
+
+// fields returns what the realm's user profile found wrong, in our words.
+func (a errorAnswer) fields() map[string]string {
+	fields := make(map[string]string)
+	for _, violation := range append(a.Errors, a) {
+		if violation.Field != "" {
+			fields[violation.Field] = fieldProblem(violation.ErrorMessage)
+		}
+	}
+	return fields
+}
+
+// fieldProblem translates the message keys of Keycloak's user profile. Other texts are
+// a realm's own; they are not passed on.
+func fieldProblem(key string) string {
+	switch key {
+	case "error-user-attribute-required":
+		return "is required"
+	case "error-invalid-length", "error-invalid-length-too-short", "error-invalid-length-too-long":
+		return "is too short or too long"
+	case "error-username-invalid-character", "error-person-name-invalid-character":
+		return "contains a character that is not allowed"
+	case "error-invalid-email":
+		return "must be an e-mail address"
+	case "error-user-attribute-read-only":
+		return "must not be changed"
+	default:
+		return "is not allowed by the rules of the realm"
+	}
+}
+
+// forLog returns what may be logged of a refusal: Keycloak's own error texts, shortened
+// and without anything that looks like an e-mail address or a token, never the whole
+// body.
+func (a errorAnswer) forLog() string {
+	var texts []string
+	for _, text := range []string{a.Error, a.ErrorMessage, a.Description, a.Field} {
+		for word := range strings.FieldsSeq(text) {
+			switch {
+			case strings.Contains(word, "@"):
+				word = "[e-mail]"
+			case strings.Contains(word, "eyJ"): // how every JWT begins
+				word = "[token]"
+			}
+			texts = append(texts, word)
+		}
+	}
+	const limit = 40 // words
+	return strings.Join(texts[:min(limit, len(texts))], " ")
+}
+
+// fieldsMessage is the sentence for the administrator; with several fields it names
+// one, the reply lists all.
+func fieldsMessage(fields map[string]string) string {
+	first := ""
+	for field := range fields {
+		if first == "" || field < first {
+			first = field
+		}
+	}
+	return fmt.Sprintf("The field '%s' %s.", first, fields[first])
+}

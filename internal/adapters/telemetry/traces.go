@@ -1,0 +1,77 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/go-logr/logr"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Protocol is how spans travel to the collector (OTEL_EXPORTER_OTLP_PROTOCOL).
+type Protocol string
+
+// The protocols.
+const (
+	GRPC         Protocol = "grpc"
+	HTTPProtobuf Protocol = "http/protobuf"
+)
+
+// Traces sends spans to an OpenTelemetry collector, in the background and in batches.
+type Traces struct {
+	provider *sdktrace.TracerProvider
+}
+
+// NewTraces makes Traces for the collector, the resource and the sampling that
+// OpenTelemetry's own environment variables name; the log warns of values among them that
+// mean nothing. It does not wait for the collector: while there is none, spans are dropped
+// and nobody is the worse for it; the log says so at debug.
+func NewTraces(ctx context.Context, protocol Protocol, serviceName, version string, log *slog.Logger) (*Traces, error) {
+	// OpenTelemetry would write lines of its own beside the log, with the text of headers
+	// for the collector, which may hold a password.
+	otel.SetLogger(logr.Discard())
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces", "error", err) }))
+	defer otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Debug("traces", "error", err) }))
+
+	// Without repetitions: while there is no collector, they would hold up the program's end.
+	client := otlptracegrpc.NewClient(otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{}))
+	if protocol == HTTPProtobuf {
+		client = otlptracehttp.NewClient(otlptracehttp.WithRetry(otlptracehttp.RetryConfig{}))
+	}
+	exporter, err := otlptrace.New(ctx, client)
+	if err != nil {
+		return nil, fmt.Errorf("traces: %w", err)
+	}
+	described, err := resource.New(ctx,
+		resource.WithAttributes(attribute.String("service.name", serviceName), attribute.String("service.version", version)),
+		resource.WithTelemetrySDK(),
+		resource.WithFromEnv(), // The last one wins.
+	)
+	if errors.Is(err, resource.ErrPartialResource) {
+		otel.Handle(err)
+		err = nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("traces: %w", err)
+	}
+	return &Traces{provider: sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(described))}, nil
+}
+
+// Provider returns what makes the spans.
+func (t *Traces) Provider() trace.TracerProvider { return t.provider }
+
+// Close sends what is left, as long as ctx lasts.
+func (t *Traces) Close(ctx context.Context) {
+	if err := t.provider.Shutdown(ctx); err != nil {
+		otel.Handle(err)
+	}
+}

@@ -1,0 +1,56 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"user-sync-service/internal/domain"
+)
+
+// Delivery is how new users get their first password.
+type Delivery string
+
+// The ways of delivery.
+const (
+	// DeliverInResponse shows a temporary password to the administrator.
+	DeliverInResponse Delivery = "response"
+	// DeliverByEmail makes no password at all, but mails the user a link to choose one.
+	DeliverByEmail Delivery = "email"
+	// DeliverBoth shows a temporary password and mails the link.
+	DeliverBoth Delivery = "both"
+)
+
+func (d Delivery) showsPassword() bool { return d != DeliverByEmail }
+
+func (d Delivery) sendsMail() bool { return d == DeliverByEmail || d == DeliverBoth }
+
+// mailNewUser mails the user a link that leads through the required actions and to a
+// password of the user's own. It returns the address, or the sentence for the
+// administrator when the mail was not sent: the user exists by then, and a mail can be
+// had again by a reset of the password.
+func (s *Service) mailNewUser(ctx context.Context, attempt *Attempt, user domain.NewUser, created domain.CreatedUser) (sentTo, warning string) {
+	problem := "could not be sent"
+	err := ctx.Err() // Without time nothing is begun whose outcome would not be known.
+	if err == nil {
+		err = s.Provider.SendActionsMail(ctx, created.ID, withUpdatePassword(created.RequiredActions), resetLinkLifespan)
+		if errors.Is(err, domain.Timeout) || errors.Is(err, domain.Unavailable) {
+			problem = "may not have gone out"
+		}
+	}
+	if err != nil {
+		s.Log.WarnContext(ctx, "a new user's mail was not sent, or nobody knows", "error", domain.AsError(err).Error(), "request_id", attempt.Event.RequestID)
+		return "", fmt.Sprintf("The mail to choose a password %s. Please use \"reset password\".", problem)
+	}
+	attempt.Event.After["mail_sent_to"] = user.Email.String()
+	return user.Email.String(), ""
+}
+
+// withUpdatePassword returns the actions with UpdatePassword among them.
+func withUpdatePassword(actions []domain.RequiredAction) []domain.RequiredAction {
+	if slices.Contains(actions, domain.UpdatePassword) {
+		return actions
+	}
+	return append([]domain.RequiredAction{domain.UpdatePassword}, actions...)
+}

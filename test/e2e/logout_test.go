@@ -1,0 +1,67 @@
+package e2e
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/test/keycloaktest"
+)
+
+// A lost laptop: every session ends at once, wherever it was begun and however long it
+// was to last, and the user signs in again with the same password.
+func TestLogout_EndsEverySession(t *testing.T) {
+	realm, _ := pagesRealm(t, "logout")
+	p := serveRealm(t, realm, realm.URL)
+	id := addRealmUser(t, realm, teller("worker"))
+	require.NoError(t, realm.SetPassword(t.Context(), id, chosenPassword, false))
+	addRealmUser(t, realm, teller("away.now"))
+	require.NoError(t, realm.UpdateUser(t.Context(), userID(t, realm, "away.now"), map[string]any{"enabled": false}))
+
+	offline := grantOf(t, realm, url.Values{"grant_type": {"password"}, "client_id": {keycloaktest.LoginClientID}, "scope": {"openid offline_access"},
+		"username": {"worker"}, "password": {chosenPassword}}).Refresh
+	issued := time.Now().Unix()
+	direct, err := realm.Login(t.Context(), "worker", chosenPassword)
+	require.NoError(t, err)
+	page := assertSignsIn(t, realm, "worker", chosenPassword)
+	refresh := func(client, token string) int {
+		t.Helper()
+		return postForm(t, realm, url.Values{"grant_type": {"refresh_token"}, "client_id": {client}, "refresh_token": {token}})
+	}
+	before := portray(t, realm, "worker")
+	require.Equal(t, 2, before.SessionsCount)
+	// Keycloak counts whole seconds: an offline token of the same second would outlive it.
+	require.Eventually(t, func() bool { return time.Now().Unix() > issued+1 }, 5*time.Second, 10*time.Millisecond)
+
+	for range 2 { // The second time there is nothing to end, which is no error.
+		answer := p.send(t, http.MethodPost, "/users/worker/logout", "")
+		require.Equal(t, http.StatusOK, answer.status, answer.body)
+		assertMembers(t, `{"status":"success","message":"<text>","username":"worker"}`, answer.body)
+	}
+	assert.Equal(t, http.StatusBadRequest, refresh(keycloaktest.LoginClientID, direct.RefreshToken))
+	assert.Equal(t, http.StatusBadRequest, refresh(keycloaktest.WebClientID, page.RefreshToken))
+	assert.Equal(t, http.StatusBadRequest, refresh(keycloaktest.LoginClientID, offline))
+	after := portray(t, realm, "worker")
+	assert.Zero(t, after.SessionsCount)
+	before.SessionsCount, before.User["notBefore"] = 0, after.User["notBefore"]
+	assert.Equal(t, before, after)
+	assertSignsIn(t, realm, "worker", chosenPassword)
+
+	for username, status := range map[string]int{"away.now": http.StatusOK, "nobody": http.StatusNotFound} {
+		answer := p.send(t, http.MethodPost, "/api/user-sync/users/"+username+"/logout", "")
+		assert.Equal(t, status, answer.status, answer.body)
+	}
+}
+
+// postForm sends a form to the realm's token endpoint.
+func postForm(t *testing.T, realm *keycloaktest.Realm, form url.Values) (status int) {
+	t.Helper()
+	response, err := http.PostForm(realm.URL+"/realms/"+realm.Name+"/protocol/openid-connect/token", form)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	return response.StatusCode
+}
