@@ -5,7 +5,9 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY cmd cmd
 COPY internal internal
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /user-sync-service ./cmd/user-sync-service
+# The commit, for `version` and the metrics; there is no repository here to read it from.
+ARG REVISION=
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.revision=$REVISION" -o /user-sync-service ./cmd/user-sync-service
 
 FROM scratch
 # Certificates, for a Keycloak behind https.
