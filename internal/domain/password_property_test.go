@@ -78,7 +78,7 @@ func satisfiablePolicy(t *rapid.T) domain.PasswordPolicy {
 
 // PASSWORDS says how many passwords are made, for a long run.
 func TestGeneratePassword_SatisfiesEveryPolicyThatCanBe(t *testing.T) {
-	passwords := 20_000
+	passwords := 10_000
 	if text := os.Getenv("PASSWORDS"); text != "" {
 		var err error
 		passwords, err = strconv.Atoi(text)

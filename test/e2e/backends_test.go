@@ -192,6 +192,7 @@ func keycloakBackend(t *testing.T) backend {
 	t.Helper()
 	sink := newSink(t)
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "contract", SMTPPort: sink.Port()})
+	keepAttributes(t, realm)
 	require.NoError(t, realm.DeleteRole(t.Context(), absentRole))
 	require.NoError(t, realm.DeleteGroup(t.Context(), absentGroup))
 	environment := environmentFor(realm, realm.URL)

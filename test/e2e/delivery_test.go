@@ -53,6 +53,7 @@ func TestDelivery(t *testing.T) {
 	realm, sink := pagesRealm(t, "delivery")
 	t.Run("by mail", func(t *testing.T) { testDeliveryByMail(t, realm, sink) })
 	t.Run("by mail with the default actions", func(t *testing.T) { testDeliveryOfDefaultActions(t, realm, sink) })
+	t.Run("by mail without any actions", func(t *testing.T) { testDeliveryWithoutActions(t, realm, sink) })
 	t.Run("both", func(t *testing.T) { testDeliveryOfBoth(t, realm, sink) })
 	t.Run("without mail", func(t *testing.T) { testDeliveryWithoutMail(t, realm, sink) })
 	t.Run("mute mail server", func(t *testing.T) { testDeliveryByAMuteServer(t, realm) })
@@ -95,6 +96,18 @@ func testDeliveryOfDefaultActions(t *testing.T, realm *keycloaktest.Realm, sink 
 	page = choosePassword(t, visit, page)
 	assert.True(t, page.Has("attestationObject"), "%v", page)
 	assert.Equal(t, []string{"password"}, credentials(t, realm, reply.UserID))
+}
+
+// Whatever else is asked of new users or is not, the link leads to a password.
+func testDeliveryWithoutActions(t *testing.T, realm *keycloaktest.Realm, sink *keycloaktest.Sink) {
+	t.Helper()
+	p := serveSetting(t, realm, realm.URL, map[string]string{"TEMPORARY_PASSWORD_DELIVERY": "email", "REQUIRED_ACTIONS": ""})
+	reply := hire(t, p, "just.linked", "")
+	assert.Empty(t, reply.Actions)
+	assert.Contains(t, reply.Body, `"required_actions":[]`)
+	visit, page := openMail(t, realm, sink, "just.linked")
+	choosePassword(t, visit, page)
+	assertSignsIn(t, realm, "just.linked", chosenPassword)
 }
 
 // With both, each of the two leads in by itself.
@@ -170,7 +183,7 @@ func testDeliveryWithoutMail(t *testing.T, realm *keycloaktest.Realm, sink *keyc
 
 // A mail server that says nothing keeps Keycloak for ten seconds. The administrator does
 // not wait for it, and does not lose the password of a user who is there, not even when
-// the creation has taken up most of the time.
+// the creation has taken up much of the time.
 func testDeliveryByAMuteServer(t *testing.T, realm *keycloaktest.Realm) {
 	t.Helper()
 	const requestTimeout = 4 * time.Second
@@ -181,31 +194,26 @@ func testDeliveryByAMuteServer(t *testing.T, realm *keycloaktest.Realm) {
 	settings["KEYCLOAK_TIMEOUT"], settings["REQUEST_TIMEOUT"] = "3s", requestTimeout.String()
 	p := serveSetting(t, realm, g.URL, settings)
 	keycloak := proxyTo(t, realm.URL)
-	for name, delay := range map[string]time.Duration{"quick creation": 0, "slow creation": 1500 * time.Millisecond} {
-		t.Run(name, func(t *testing.T) {
-			var mails atomic.Int32
-			g.breakWith(func(w http.ResponseWriter, r *http.Request) {
-				switch {
-				case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/users"):
-					time.Sleep(delay)
-				case strings.HasSuffix(r.URL.Path, "/execute-actions-email"):
-					mails.Add(1)
-				}
-				keycloak(w, r)
-			})
-			defer g.breakWith(nil)
-			username := dotted(name)
-			limited, cancel := context.WithTimeout(t.Context(), 2*requestTimeout)
-			defer cancel()
-			answer, err := p.trySend(limited, http.MethodPost, syncPath, `{"username":"`+username+`","email":"`+addressOf(username)+`","role":"Cashier"}`)
-			require.NoError(t, err, "in time")
-			require.Equal(t, http.StatusCreated, answer.status, answer.body)
-			assert.Contains(t, answer.body, `"warnings"`)
-			assert.EqualValues(t, 1, mails.Load(), "mails are never sent again: one may have gone out")
-			visit, page := visitAs(t, realm, username, answer.member(t, "temporary_password"))
-			choosePassword(t, visit, page)
-		})
-	}
+	var mails atomic.Int32
+	g.breakWith(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/users"):
+			time.Sleep(1500 * time.Millisecond)
+		case strings.HasSuffix(r.URL.Path, "/execute-actions-email"):
+			mails.Add(1)
+		}
+		keycloak(w, r)
+	})
+	limited, cancel := context.WithTimeout(t.Context(), 2*requestTimeout)
+	defer cancel()
+	answer, err := p.trySend(limited, http.MethodPost, syncPath, `{"username":"unmailed","email":"unmailed@bank.example","role":"Cashier"}`)
+	require.NoError(t, err, "in time")
+	require.Equal(t, http.StatusCreated, answer.status, answer.body)
+	assert.Contains(t, answer.body, `"warnings"`)
+	assert.NotContains(t, answer.body, "email_sent_to")
+	assert.EqualValues(t, 1, mails.Load(), "mails are never sent again: one may have gone out")
+	visit, page := visitAs(t, realm, "unmailed", answer.member(t, "temporary_password"))
+	choosePassword(t, visit, page)
 }
 
 // mailsGoTo is the part of a realm that says where its mail server is.

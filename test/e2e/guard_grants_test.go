@@ -32,6 +32,7 @@ type goldenRow struct {
 // administrators, and what nobody has heard of makes plain staff.
 func TestGuard_EffectiveRolesOfEveryFineractRole(t *testing.T) {
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "golden", CheapHash: true})
+	keepAttributes(t, realm)
 	p := serveRealm(t, realm, realm.URL)
 	golden := []goldenRow{
 		{"Admin", []string{"Super User", "admin"}, []string{"head-office"}},

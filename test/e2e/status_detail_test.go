@@ -79,11 +79,11 @@ func TestStatusInDetail(t *testing.T) {
 // the web app knows it.
 func testDetails(t *testing.T, realm *keycloaktest.Realm, p *program) {
 	t.Helper()
-	makeComposite(t, realm, "teller", realmRole(t, realm, "Viewer")) // Both are given by the sync,
-	require.NoError(t, realm.CreateRole(t.Context(), "counter"))     // and this one by the group.
+	hire(t, p, "newcomer", everyAttribute)
+	// Now the role contains another one, and so does one that the group carries.
+	makeComposite(t, realm, "teller", realmRole(t, realm, "Viewer"))
 	makeComposite(t, realm, "counter", realmRole(t, realm, "staff"))
 	carry(t, realm, "groups/"+groupID(t, realm, "tellers"), "counter")
-	hire(t, p, "newcomer", everyAttribute)
 	id := userID(t, realm, "newcomer")
 
 	const plain = "/users/newcomer/keycloak-status"

@@ -51,7 +51,7 @@ func newBrowser(home string) *Browser {
 	if err != nil {
 		panic(err) // Never, without options.
 	}
-	b := &Browser{home: home, client: &http.Client{Jar: localJar{jar}, Transport: http.DefaultTransport}}
+	b := &Browser{home: home, client: &http.Client{Jar: jar, Transport: http.DefaultTransport}}
 	b.client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if !b.isHome(req.URL) || len(via) > 10 {
 			return http.ErrUseLastResponse
@@ -59,16 +59,6 @@ func newBrowser(home string) *Browser {
 		return nil
 	}
 	return b
-}
-
-// localJar sends cookies for secure connections to this machine too, as browsers do.
-type localJar struct{ http.CookieJar }
-
-func (j localJar) SetCookies(u *url.URL, cookies []*http.Cookie) {
-	for _, cookie := range cookies {
-		cookie.Secure = false
-	}
-	j.CookieJar.SetCookies(u, cookies)
 }
 
 func (b *Browser) isHome(u *url.URL) bool { return strings.HasPrefix(u.String(), b.home+"/") }
