@@ -165,7 +165,7 @@ func (c Config) Validate() []string {
 	}
 	faults = append(faults, c.validateClientSecret()...)
 	faults = append(faults, c.validateAccess()...)
-	faults = append(faults, c.validate()...)
+	faults = append(faults, c.validateOperation()...)
 	if c.OnExisting != onExistingReport && c.OnExisting != onExistingRepair {
 		faults = append(faults, "ON_EXISTING: must be report or repair")
 	}

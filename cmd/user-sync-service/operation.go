@@ -46,8 +46,8 @@ type Operation struct {
 // lastTracesTimeout bounds the sending of the last spans at the end of the program.
 const lastTracesTimeout = time.Second
 
-// validate returns what is contradictory, a sentence each.
-func (o Operation) validate() []string {
+// validateOperation is Validate for what operators care about alone.
+func (o Operation) validateOperation() []string {
 	var faults []string
 	if o.LogFormat != "json" && o.LogFormat != "text" {
 		faults = append(faults, "LOG_FORMAT: must be json or text")

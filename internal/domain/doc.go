@@ -19,6 +19,8 @@
 //     for a managed user, which is one that this program created.
 //   - A realm role is a right at the identity provider; a group gathers users and may
 //     carry further realm roles. See [RealmRole] and [Group].
+//   - An attribute is a text that an account carries for Fineract, such as the id of the
+//     office. Realms keep those that they declare. See [Attribute].
 //   - A required action is something users must do at their next sign-in, such as
 //     changing the password. See [RequiredAction].
 //   - A temporary password is generated here, handed out once, and must be changed at

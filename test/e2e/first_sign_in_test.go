@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"user-sync-service/internal/domain"
 	"user-sync-service/test/keycloaktest"
 )
 
@@ -29,11 +28,7 @@ func pagesRealm(t *testing.T, name string, change ...func(rep map[string]any)) (
 			c(rep)
 		}
 	}})
-	names := []string{"managed_by", "managed_by_creation"}
-	for _, attribute := range domain.AllAttributes() {
-		names = append(names, string(attribute))
-	}
-	require.NoError(t, realm.DeclareAttributes(t.Context(), names...))
+	keepAttributes(t, realm)
 	return realm, sink
 }
 

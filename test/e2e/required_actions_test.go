@@ -11,16 +11,6 @@ import (
 	"user-sync-service/test/keycloaktest"
 )
 
-// switchAction enables or disables a required action in the realm.
-func switchAction(t *testing.T, realm *keycloaktest.Realm, alias string, enabled bool) {
-	t.Helper()
-	path := "/authentication/required-actions/" + alias
-	var action map[string]any
-	require.NoError(t, realm.Call(t.Context(), http.MethodGet, path, nil, &action))
-	action["enabled"] = enabled
-	require.NoError(t, realm.Call(t.Context(), http.MethodPut, path, action, nil))
-}
-
 // The realm is shared: what the tests switch off in it they do one after the other.
 func TestRequiredActions(t *testing.T) {
 	realm, sink := pagesRealm(t, "actions")
@@ -67,7 +57,7 @@ func testAddressNotVerified(t *testing.T, realm *keycloaktest.Realm, sink *keycl
 // reply says what that is, and they get in.
 func testActionsOfTheRealm(t *testing.T, realm *keycloaktest.Realm, sink *keycloaktest.Sink) {
 	t.Helper()
-	switchAction(t, realm, "webauthn-register", false)
+	switchActionOff(t, realm, "webauthn-register")
 	for _, c := range []struct {
 		name    string
 		asked   string // REQUIRED_ACTIONS; empty: the default
@@ -113,7 +103,7 @@ func testActionsOfTheRealm(t *testing.T, realm *keycloaktest.Realm, sink *keyclo
 // which is not passed over in silence. The reply says what is there.
 func testWithoutUpdatePassword(t *testing.T, realm *keycloaktest.Realm) {
 	t.Helper()
-	switchAction(t, realm, "UPDATE_PASSWORD", false)
+	switchActionOff(t, realm, "UPDATE_PASSWORD")
 	for _, delivery := range []string{"response", "email"} {
 		t.Run(delivery, func(t *testing.T) {
 			p := serveSetting(t, realm, realm.URL, delivering(delivery))
