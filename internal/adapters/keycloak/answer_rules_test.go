@@ -49,6 +49,7 @@ func ruleCases() []ruleCase {
 		{answerRule{opGetRole, notFound, "Could not find role", roleGone}, opGetRole, notFound, `{"error":"Could not find role","error_description":"For more on this error consult the server log at the debug level."}`},
 		{answerRule{opGetGroup, notFound, "Group path does not exist", groupGone}, opGetGroup, notFound, `{"error":"Group path does not exist"}`},
 		{answerRule{opJoinGroup, conflict, "", givenMeanwhile}, opJoinGroup, conflict, `{"error":"conflict","error_description":"Duplicate resource error"}`},
+		{answerRule{opUpdateUser, conflict, "", conflictUnclear}, opUpdateUser, conflict, `{"error":"conflict","error_description":"Duplicate resource error"}`},
 		{answerRule{opAssignRole, conflict, "", givenMeanwhile}, opAssignRole, conflict, `{"error":"conflict","error_description":"Duplicate resource error"}`},
 		{answerRule{opJoinGroup, notFound, "Group not found", groupGone}, opJoinGroup, notFound, `{"error":"Group not found"}`},
 		{answerRule{opAssignRole, notFound, "Role not found", roleGone}, opAssignRole, notFound, `{"error":"Role not found"}`},
@@ -90,7 +91,7 @@ func ruleCases() []ruleCase {
 		{answerRule{"", badRequest, "", domain.Internal}, opAssignRole, badRequest, `{"error":"invalid_request"}`},
 		{answerRule{"", notFound, "User not found", domain.NotFound}, opGetUser, notFound, `{"error":"User not found"}`},
 		{answerRule{"", notFound, "User not found", domain.NotFound}, opGetCredentials, notFound, `{"error":"User not found","error_description":"For more on this error consult the server log at the debug level."}`}, // 24
-		{answerRule{"", 0, "", domain.BadAnswer}, opUpdateUser, conflict, `{"errorMessage":"User exists with same email"}`},
+		{answerRule{"", 0, "", domain.BadAnswer}, opDeleteUser, conflict, `{"errorMessage":"User exists with same email"}`},
 		{answerRule{"", 0, "", domain.BadAnswer}, opFindUser, 500, `{"error":"unknown_error"}`},
 		{answerRule{"", 0, "", domain.BadAnswer}, opSendActionsMail, 500, `{"error":"unknown_error"}`},
 		{answerRule{"", 0, "", domain.BadAnswer}, opFindUser, notFound, `<html>no such backend</html>`},

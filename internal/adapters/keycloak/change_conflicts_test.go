@@ -159,3 +159,21 @@ func TestUpdateUser_ReadsSideBySide(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{getUserRoute, putUserRoute}, s.taken(), "the realm's part is kept")
 }
+
+// Two who switch one user at the same moment are both right.
+func TestSetEnabled_IsTriedAgainAfterAConflict(t *testing.T) {
+	for times, kind := range map[int]domain.Kind{1: "", always: domain.BadAnswer} {
+		s := newStub(t)
+		id := domain.UserID(s.plant(employee()))
+		p := s.provider(t)
+		s.answers(putUserRoute, times, saying(409, "application/json", `{"error":"conflict","error_description":"Duplicate resource error"}`))
+		err := p.SetEnabled(t.Context(), id, false)
+		if kind == "" {
+			require.NoError(t, err)
+			assert.False(t, s.users[string(id)].Enabled)
+		} else {
+			assertOnlyKind(t, kind, err)
+		}
+		assert.Equal(t, 2, s.count(putUserRoute))
+	}
+}

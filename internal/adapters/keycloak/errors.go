@@ -113,6 +113,7 @@ func answerRules() []answerRule {
 		{opCreateUser, http.StatusConflict, "User exists with same email", domain.EmailConflict},
 		{opCreateUser, http.StatusConflict, "", conflictUnclear},
 		{opCreateUser, http.StatusBadRequest, "Could not create user", conflictUnclear},
+		{opUpdateUser, http.StatusConflict, "", conflictUnclear},
 		{opChangeUser, http.StatusConflict, "User exists with same email", domain.EmailConflict},
 		{opChangeUser, http.StatusConflict, "", conflictUnclear},
 		{opCreateUser, http.StatusBadRequest, "Password policy not met", domain.PasswordRefused},

@@ -2,6 +2,7 @@ package keycloak
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -41,9 +42,21 @@ func (p *Provider) SendActionsMail(ctx context.Context, id domain.UserID, action
 	})
 }
 
+// update changes the user. Of those who change one user at the same moment, Keycloak may
+// turn some away with a conflict; whoever was faster is done then.
 func (p *Provider) update(ctx context.Context, id domain.UserID, change gocloak.User) error {
-	return p.onUser(ctx, opUpdateUser, id, func(ctx context.Context, token, userID string) error {
-		change.ID = &userID
-		return p.client.UpdateUser(ctx, token, p.realm, change)
-	})
+	send := func() error {
+		return p.onUser(ctx, opUpdateUser, id, func(ctx context.Context, token, userID string) error {
+			change.ID = &userID
+			return p.client.UpdateUser(ctx, token, p.realm, change)
+		})
+	}
+	err := send()
+	if errors.Is(err, conflictUnclear) {
+		err = send()
+	}
+	if errors.Is(err, conflictUnclear) {
+		return &domain.Error{Kind: domain.BadAnswer, Err: err}
+	}
+	return err
 }
