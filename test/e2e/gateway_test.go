@@ -21,6 +21,7 @@ import (
 type call struct {
 	Method, Path  string
 	Authorization string
+	Traceparent   string
 	Body, Answer  string
 }
 
@@ -86,7 +87,7 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, keycloak http.Ha
 	defer g.mu.Unlock()
 	g.calls = append(g.calls, call{
 		Method: r.Method, Path: r.URL.EscapedPath(), Authorization: r.Header.Get("Authorization"),
-		Body: string(body), Answer: answer.body.String(),
+		Traceparent: r.Header.Get("Traceparent"), Body: string(body), Answer: answer.body.String(),
 	})
 }
 
