@@ -3,11 +3,13 @@ package accesstoken
 import (
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"errors"
 	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"user-sync-service/internal/domain"
 )
@@ -22,10 +24,25 @@ const (
 	pace = time.Second
 )
 
-// keySet is what one fetch has brought. It does not change any more.
+// keySet is what one fetch has brought, which does not change any more.
 type keySet struct {
 	byID    map[string][]jose.JSONWebKey // public keys only
 	issuers []string
+	// verified has the claims of the tokens that these keys were found to have signed, by
+	// digest: the same token comes with each request of an administrator's session. Being
+	// the keys' own, it forgets with them whatever a dropped key had signed.
+	verified *lru.Cache[digest, claims]
+}
+
+// digest stands for a token, so that no token is kept.
+type digest [sha256.Size]byte
+
+// maxVerified is how many tokens a key set remembers. One takes about a kilobyte.
+const maxVerified = 1024
+
+func newKeySet(byID map[string][]jose.JSONWebKey, issuers []string) (*keySet, error) {
+	verified, err := lru.New[digest, claims](maxVerified)
+	return &keySet{byID: byID, issuers: issuers, verified: verified}, err
 }
 
 // has reports whether the set has a key of this id.

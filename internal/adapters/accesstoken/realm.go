@@ -70,7 +70,7 @@ func (r *realm) load(ctx context.Context) (*keySet, error) {
 	if err != nil {
 		return nil, badAnswer(opGetKeys, err)
 	}
-	return &keySet{byID: keys, issuers: issuers}, nil
+	return newKeySet(keys, issuers)
 }
 
 // issuer reads by what name the realm calls itself in its tokens.

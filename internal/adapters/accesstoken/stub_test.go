@@ -141,7 +141,7 @@ func text(body string) http.HandlerFunc {
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 // newVerifier returns a verifier of the stub's tokens that uses no network.
-func newVerifier(t *testing.T, s *stub, changes ...func(*accesstoken.Config)) *accesstoken.Verifier {
+func newVerifier(t testing.TB, s *stub, changes ...func(*accesstoken.Config)) *accesstoken.Verifier {
 	t.Helper()
 	config := accesstoken.Config{URL: "http://keycloak", Realm: "bank", Timeout: 10 * time.Second, Transport: s}
 	for _, change := range changes {

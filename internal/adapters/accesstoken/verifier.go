@@ -10,6 +10,7 @@ package accesstoken
 import (
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -84,37 +85,51 @@ func (v *Verifier) Verify(ctx context.Context, token string) (domain.Actor, erro
 	if err != nil {
 		return domain.Actor{}, err
 	}
-	header, payload, err := parse(token)
-	if err != nil {
-		return domain.Actor{}, err
-	}
-	// These checks prove nothing yet. They are here so that nobody makes the keyring
-	// ask Keycloak for keys with a token that would be refused whatever the answer.
-	if _, err := v.check(payload, known); err != nil {
-		return domain.Actor{}, err
-	}
-	if !known.has(header.KeyID) {
-		if known, err = v.keys.find(ctx, header.KeyID); err != nil {
+	checked, seen := known.verified.Get(digestOf(token))
+	if !seen {
+		if checked, known, err = v.verify(ctx, token, known); err != nil {
 			return domain.Actor{}, err
 		}
 	}
-	if payload, err = v.verifySignature(ctx, token, known.suitable(header)); err != nil {
-		return domain.Actor{}, err
-	}
-	checked, err := v.check(payload, known)
-	if err != nil {
+	// The signature stays good as long as the keys count, but time goes on.
+	if err := checked.check(v.now(), known.issuers, v.clients); err != nil {
 		return domain.Actor{}, err
 	}
 	return checked.actor(), nil
 }
 
-// check reads the claims and checks everything about them.
-func (v *Verifier) check(payload []byte, known *keySet) (claims, error) {
-	c, err := readClaims(payload)
+func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
+
+// verify returns the claims of a token that one of the keys has signed, and the keys,
+// which may be newer than those that were known.
+func (v *Verifier) verify(ctx context.Context, token string, known *keySet) (claims, *keySet, error) {
+	header, payload, err := parse(token)
 	if err != nil {
-		return claims{}, err
+		return claims{}, nil, err
 	}
-	return c, c.check(v.now(), known.issuers, v.clients)
+	// These checks prove nothing yet. They are here so that nobody makes the keyring
+	// ask Keycloak for keys with a token that would be refused whatever the answer.
+	claimed, err := readClaims(payload)
+	if err != nil {
+		return claims{}, nil, err
+	}
+	if err := claimed.check(v.now(), known.issuers, v.clients); err != nil {
+		return claims{}, nil, err
+	}
+	if !known.has(header.KeyID) {
+		if known, err = v.keys.find(ctx, header.KeyID); err != nil {
+			return claims{}, nil, err
+		}
+	}
+	if payload, err = v.verifySignature(ctx, token, known.suitable(header)); err != nil {
+		return claims{}, nil, err
+	}
+	signed, err := readClaims(payload)
+	if err != nil {
+		return claims{}, nil, err
+	}
+	known.verified.Add(digestOf(token), signed)
+	return signed, known, nil
 }
 
 // verifySignature returns the payload that one of the keys has signed.
