@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,18 +78,23 @@ func (d *direct) prepare(ctx context.Context) error {
 func (d *direct) lookUp() string { return "/users?exact=true&username=" + url.QueryEscape(d.User) }
 
 func (d *direct) works() map[string]work {
-	return map[string]work{"status": d.status, "create": d.create, "enable": d.enable}
+	return map[string]work{"status": d.status, "create": d.create, "exists": d.exists, "enable": d.enable}
 }
 
 func (d *direct) status(ctx context.Context, _ int) error {
 	if err := d.call(ctx, http.MethodGet, d.lookUp(), "", http.StatusOK, nil); err != nil {
 		return err
 	}
-	both, ctx := errgroup.WithContext(ctx)
-	for _, path := range []string{"/role-mappings/realm", "/groups"} {
-		both.Go(func() error { return d.call(ctx, http.MethodGet, "/users/"+d.userID+path, "", http.StatusOK, nil) })
+	return d.readAll(ctx, "/role-mappings/realm", "/groups")
+}
+
+// readAll reads several things of the user side by side.
+func (d *direct) readAll(ctx context.Context, paths ...string) error {
+	all, ctx := errgroup.WithContext(ctx)
+	for _, path := range paths {
+		all.Go(func() error { return d.call(ctx, http.MethodGet, "/users/"+d.userID+path, "", http.StatusOK, nil) })
 	}
-	return both.Wait()
+	return all.Wait()
 }
 
 func (d *direct) enable(ctx context.Context, _ int) error {
@@ -110,30 +116,50 @@ func (d *direct) create(ctx context.Context, number int) error {
 	if err := d.introspect(ctx); err != nil {
 		return err
 	}
-	name := fmt.Sprintf("%s%06d", d.names, number)
+	location, err := d.post(ctx, fmt.Sprintf("%s%06d", d.names, number), http.StatusCreated)
+	if err != nil {
+		return err
+	}
+	id := location[strings.LastIndexByte(location, '/')+1:]
+	return d.call(ctx, http.MethodPost, "/users/"+id+"/role-mappings/realm", d.role, http.StatusNoContent, nil)
+}
+
+func (d *direct) exists(ctx context.Context, _ int) error {
+	if err := d.introspect(ctx); err != nil {
+		return err
+	}
+	if _, err := d.post(ctx, d.User, http.StatusConflict); err != nil {
+		return err
+	}
+	if err := d.call(ctx, http.MethodGet, d.lookUp(), "", http.StatusOK, nil); err != nil {
+		return err
+	}
+	return d.readAll(ctx, "/groups", "/role-mappings/realm/composite", "/role-mappings/clients/"+d.administration+"/composite")
+}
+
+// post creates a user as the service does and returns the address of the new one.
+func (d *direct) post(ctx context.Context, name string, want int) (location string, err error) {
 	body := fmt.Sprintf(`{"username":%q,"email":"%s@bank.example","firstName":"Lo","lastName":"Ad","enabled":true,"emailVerified":true,
 		"groups":["/tellers"],"requiredActions":["UPDATE_PASSWORD","VERIFY_EMAIL","webauthn-register"],
 		"attributes":{"managed_by":["user-sync-service"],"managed_by_creation":["%s"],"fineract_role":["Cashier"]},
-		"credentials":[{"type":"password","value":"aB3$aB3$aB3$aB3$%d","temporary":true}]}`, name, name, name, number)
+		"credentials":[{"type":"password","value":"aB3$aB3$%s","temporary":true}]}`, name, name, rand.Text(), rand.Text())
 	request, err := d.request(ctx, http.MethodPost, "/users", body)
 	if err != nil {
-		return err
+		return "", err
 	}
 	d.made.Add(1)
 	response, err := d.client.Do(request)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer response.Body.Close()
 	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return err
+		return "", err
 	}
-	location := response.Header.Get("Location")
-	if response.StatusCode != http.StatusCreated {
-		return fmt.Errorf("status %d", response.StatusCode)
+	if response.StatusCode != want {
+		return "", fmt.Errorf("status %d", response.StatusCode)
 	}
-	id := location[strings.LastIndexByte(location, '/')+1:]
-	return d.call(ctx, http.MethodPost, "/users/"+id+"/role-mappings/realm", d.role, http.StatusNoContent, nil)
+	return response.Header.Get("Location"), nil
 }
 
 func (d *direct) introspect(ctx context.Context) error {

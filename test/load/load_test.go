@@ -103,6 +103,18 @@ func TestLoad_ComparesThePairsOfRuns(t *testing.T) {
 	}
 }
 
+// Replicas are asked in turn, and their counts of calls added up.
+func TestLoad_AsksReplicasInTurn(t *testing.T) {
+	first, second := newBoth(t), newBoth(t)
+	made := first.run(t, "--service", second.URL, "--count", "20", "--concurrency", "1")
+	if run := made.Runs[0]; run.Requests != 20 || run.Errors != 0 {
+		t.Errorf("%+v", run)
+	}
+	if a, b := first.service.Load(), second.service.Load(); max(a, b)-min(a, b) > 1 || a+b != 21 {
+		t.Errorf("%d and %d requests", a, b)
+	}
+}
+
 // A username that was used would be a conflict, which is no creation.
 func TestLoad_CreatesEachUserOnce(t *testing.T) {
 	b := newBoth(t)

@@ -19,10 +19,10 @@ import (
 
 // options are the command line.
 type options struct {
-	Work        string        `enum:"status,create,enable,health" default:"status" help:"What to ask for: ${enum}."`
-	Service     string        `default:"http://127.0.0.1:5000" help:"Base URL of the service."`
+	Work        string        `enum:"status,create,exists,enable,health" default:"status" help:"What to ask for: ${enum}."`
+	Service     []string      `default:"http://127.0.0.1:5000" help:"Base URL of the service; the requests go to several replicas in turn."`
 	Token       string        `env:"LOAD_TOKEN" help:"Access token of an administrator, if the service checks callers."`
-	User        string        `default:"load-user" help:"Username that status and enable are about."`
+	User        string        `default:"load-user" help:"Username that status, exists and enable are about, a Cashier in the role teller and the group tellers; for exists, with the e-mail address USER@bank.example."`
 	Concurrency []int         `default:"8" help:"Requests under way at once; several values are measured one after the other."`
 	Count       int           `help:"Requests of each run; 0: as many as fit into the duration."`
 	Duration    time.Duration `default:"10s" help:"Length of each run, unless there is a count."`

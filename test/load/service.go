@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,6 +31,7 @@ type service struct {
 	options
 	client *http.Client
 	names  string // how the usernames of this run begin
+	asked  atomic.Int64
 }
 
 func newService(o options) *service {
@@ -52,10 +54,9 @@ func (s *service) works() map[string]work {
 			return s.send(ctx, http.MethodGet, "/users/"+s.User+"/keycloak-status", "", http.StatusOK)
 		},
 		"create": func(ctx context.Context, number int) error {
-			name := fmt.Sprintf("%s%06d", s.names, number)
-			body := fmt.Sprintf(`{"username":%q,"email":"%s@bank.example","role":"Cashier","firstName":"Lo","lastName":"Ad"}`, name, name)
-			return s.send(ctx, http.MethodPost, "/sync/user", body, http.StatusCreated)
+			return s.sync(ctx, fmt.Sprintf("%s%06d", s.names, number), http.StatusCreated)
 		},
+		"exists": func(ctx context.Context, _ int) error { return s.sync(ctx, s.User, http.StatusOK) },
 		"enable": func(ctx context.Context, _ int) error {
 			return s.send(ctx, http.MethodPut, "/users/"+s.User+"/status", `{"enabled":true}`, http.StatusOK)
 		},
@@ -65,8 +66,15 @@ func (s *service) works() map[string]work {
 	}
 }
 
+func (s *service) sync(ctx context.Context, name string, want int) error {
+	body := fmt.Sprintf(`{"username":%q,"email":"%s@bank.example","role":"Cashier","firstName":"Lo","lastName":"Ad"}`, name, name)
+	return s.send(ctx, http.MethodPost, "/sync/user", body, want)
+}
+
+// send asks the replicas in turn.
 func (s *service) send(ctx context.Context, method, path, body string, want int) error {
-	request, err := http.NewRequestWithContext(ctx, method, s.Service+path, strings.NewReader(body))
+	replica := s.Service[int(s.asked.Add(1))%len(s.Service)]
+	request, err := http.NewRequestWithContext(ctx, method, replica+path, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -96,9 +104,21 @@ func exchange(client *http.Client, request *http.Request, want int) error {
 	return nil
 }
 
-// keycloakCalls reads the service's own count of its calls.
+// keycloakCalls adds up what the replicas have counted of their calls.
 func (s *service) keycloakCalls(ctx context.Context) (int, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Service+"/metrics", http.NoBody)
+	total := 0
+	for _, replica := range s.Service {
+		counted, err := s.countedBy(ctx, replica)
+		if err != nil {
+			return 0, err
+		}
+		total += counted
+	}
+	return total, nil
+}
+
+func (s *service) countedBy(ctx context.Context, replica string) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, replica+"/metrics", http.NoBody)
 	if err != nil {
 		return 0, err
 	}
