@@ -134,11 +134,13 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 	})
 	defer provider.Close()
 	tokens := accesstoken.New(accesstoken.Config{
-		URL:     config.KeycloakURL,
-		Realm:   config.KeycloakRealm,
-		Issuers: config.AuthIssuers,
-		Clients: config.AuthClients,
-		Timeout: time.Duration(config.KeycloakTimeout),
+		URL:      config.KeycloakURL,
+		Realm:    config.KeycloakRealm,
+		Issuers:  config.AuthIssuers,
+		Clients:  config.AuthClients,
+		Timeout:  time.Duration(config.KeycloakTimeout),
+		Observer: metrics,
+		Traces:   traces,
 	})
 	defer tokens.Close()
 	audit, err := openAuditLog(config.AuditLog, stdout)

@@ -48,6 +48,7 @@ func layers() []layer {
 		}},
 		{path: "internal/adapters/accesstoken", allows: []string{
 			"internal/domain", "internal/ports", "github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4/...",
+			"github.com/hashicorp/golang-lru/v2", "go.opentelemetry.io/otel/...",
 		}},
 		{path: "internal/adapters/auditlog", allows: []string{"internal/domain", "internal/ports", "golang.org/x/sys/unix"}},
 		{path: "internal/adapters/httpapi", allows: []string{

@@ -144,6 +144,7 @@ func TestMetrics_OfARealm(t *testing.T) {
 		`usersync_keycloak_requests_total{code="201",operation="create_user"}`:      2,
 		`usersync_keycloak_requests_total{code="200",operation="log_in"}`:           1,
 		`usersync_keycloak_requests_total{code="200",operation="introspect_token"}`: 4,
+		`usersync_keycloak_requests_total{code="200",operation="get_keys"}`:         1,
 		`usersync_keycloak_request_duration_seconds_count{operation="create_user"}`: 2,
 		`usersync_keycloak_circuit_state{state="closed"}`:                           1,
 		`usersync_keycloak_up`: 1, `usersync_keycloak_token_age_seconds`: 0, `usersync_keycloak_requests_in_flight`: 0,

@@ -14,6 +14,9 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"user-sync-service/internal/domain"
 )
@@ -36,9 +39,18 @@ type realm struct {
 	issuers []string // empty: the realm tells
 	timeout time.Duration
 	client  *http.Client
+
+	observer Observer
+	tracer   trace.Tracer
 }
 
 func newRealm(config Config) *realm {
+	if config.Observer == nil {
+		config.Observer = unobserved{}
+	}
+	if config.Traces == nil {
+		config.Traces = noop.NewTracerProvider()
+	}
 	return &realm{
 		address: config.URL + "/realms/" + url.PathEscape(config.Realm),
 		issuers: config.Issuers,
@@ -48,6 +60,8 @@ func newRealm(config Config) *realm {
 			// Keycloak does not redirect here; whoever does leads to other keys.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
+		observer: config.Observer,
+		tracer:   config.Traces.Tracer("user-sync-service/internal/adapters/accesstoken"),
 	}
 }
 
@@ -125,29 +139,39 @@ func isUsable(key jose.JSONWebKey) bool {
 func (r *realm) get(ctx context.Context, op operation, path string) ([]byte, error) {
 	timed, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(timed, http.MethodGet, r.address+path, nil)
+	timed, observed := r.observe(timed, op)
+	status, body, err := r.exchange(timed, op, path)
+	observed.end(status, err)
+	return body, err
+}
+
+// exchange makes one request. The status is 0 when there was no answer, or not the whole
+// of it.
+func (r *realm) exchange(ctx context.Context, op operation, path string) (status int, body []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.address+path, nil)
 	if err != nil {
-		return nil, &domain.Error{Kind: domain.Internal, Err: fmt.Errorf("%s: %w", op, err)}
+		return 0, nil, &domain.Error{Kind: domain.Internal, Err: fmt.Errorf("%s: %w", op, err)}
 	}
 	req.Header.Set("Accept", "application/json")
 	// A cache in between would hide a new key.
 	req.Header.Set("Cache-Control", "no-cache")
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	resp, err := r.client.Do(req)
 	if err != nil {
-		return nil, connectionError(op, err)
+		return 0, nil, connectionError(op, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, &domain.Error{Kind: statusKind(resp.StatusCode), Err: fmt.Errorf("%s: status %d", op, resp.StatusCode)}
+		return resp.StatusCode, nil, &domain.Error{Kind: statusKind(resp.StatusCode), Err: fmt.Errorf("%s: status %d", op, resp.StatusCode)}
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, connectionError(op, err)
+		return 0, nil, connectionError(op, err)
 	}
 	if len(body) > maxAnswer {
-		return nil, badAnswer(op, fmt.Errorf("an answer of more than %d bytes", maxAnswer))
+		return resp.StatusCode, nil, badAnswer(op, fmt.Errorf("an answer of more than %d bytes", maxAnswer))
 	}
-	return body, nil
+	return resp.StatusCode, body, nil
 }
 
 // statusKind says what it means that a status is not 200.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
+	"go.opentelemetry.io/otel/trace"
 
 	"user-sync-service/internal/domain"
 )
@@ -38,6 +39,10 @@ type Config struct {
 	Timeout time.Duration
 	// Transport carries the requests; nil means a connection pool of its own.
 	Transport http.RoundTripper
+	// Observer is told of each request; nil means nobody is.
+	Observer Observer
+	// Traces makes the spans of the requests; nil means none are made.
+	Traces trace.TracerProvider
 	// Now is the clock by which tokens expire and keys get old; nil means time.Now.
 	Now func() time.Time
 }
