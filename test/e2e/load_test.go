@@ -143,15 +143,17 @@ func TestLoad_BesideDirectCalls(t *testing.T) {
 		{"exists", []string{"--work", "exists"}},
 		{"enable", []string{"--work", "enable"}},
 	} {
-		report := l.besideDirect(t, append(c.args, "--pairs", "15", "--duration", "3s")...)
-		throughput, added := make(map[int][]float64), make(map[int][]float64)
-		for _, r := range report.Ratios {
-			throughput[r.Concurrency] = append(throughput[r.Concurrency], r.Throughput)
-			added[r.Concurrency] = append(added[r.Concurrency], r.AddedMedian)
-		}
-		for concurrency, ratios := range throughput {
-			t.Logf("RESULT %s, concurrency %d: throughput %s of direct, added median %.2f ms", c.name, concurrency, spread(ratios), median(added[concurrency]))
-		}
+		t.Run(c.name, func(t *testing.T) {
+			report := l.besideDirect(t, append(c.args, "--pairs", "15", "--duration", "3s")...)
+			throughput, added := make(map[int][]float64), make(map[int][]float64)
+			for _, r := range report.Ratios {
+				throughput[r.Concurrency] = append(throughput[r.Concurrency], r.Throughput)
+				added[r.Concurrency] = append(added[r.Concurrency], r.AddedMedian)
+			}
+			for concurrency, ratios := range throughput {
+				t.Logf("RESULT %s, concurrency %d: throughput %s of direct, added median %.2f ms", c.name, concurrency, spread(ratios), median(added[concurrency]))
+			}
+		})
 	}
 }
 
@@ -166,9 +168,9 @@ func TestLoad_ByConcurrency(t *testing.T) {
 	unlimited := loaded{serveWith(t, realm, environment), realm}
 	usual.besideDirect(t, "--duration", "15s", "--pairs", "1")
 	const all = "1,2,4,8,16,32,64,128,256"
-	unlimited.besideDirect(t, "--concurrency", all, "--pairs", "3", "--duration", "4s", "--plot", plotFile(t, "status.png"))
+	unlimited.besideDirect(t, "--concurrency", all, "--pairs", "3", "--duration", "4s", "--plot", plotFile(t, "performance-status.png"))
 	usual.besideDirect(t, "--concurrency", "128,256", "--pairs", "3", "--duration", "4s")
-	usual.besideDirect(t, "--work", "create", "--concurrency", all, "--pairs", "3", "--duration", "4s", "--plot", plotFile(t, "create.png"))
+	usual.besideDirect(t, "--work", "create", "--concurrency", all, "--pairs", "3", "--duration", "4s", "--plot", plotFile(t, "performance-create.png"))
 }
 
 // A realm of many users answers as fast as a small one.
@@ -237,10 +239,28 @@ func TestLoad_ByReplicas(t *testing.T) {
 	}
 }
 
-// On an identity provider that answers at once what is left is the service.
+// On an identity provider that answers at once what is left is the service. Nobody reads
+// its log here: whoever does would need as much of the processors.
 func TestLoad_OfTheServiceAlone(t *testing.T) {
-	l := loaded{startProgram(t, []string{"demo", "--port", "0"}, nil), &keycloaktest.Realm{}}
-	for range 3 {
+	binary, err := shared.binary()
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := listener.Addr().String()
+	require.NoError(t, listener.Close()) // The demonstration takes its place.
+	_, port, _ := net.SplitHostPort(address)
+	demo := exec.Command(binary, "demo", "--port", port)
+	require.NoError(t, demo.Start())
+	defer func() {
+		_ = demo.Process.Kill() // It runs until then.
+		_ = demo.Wait()
+	}()
+	l := loaded{&program{URL: "http://" + address}, &keycloaktest.Realm{}}
+	require.Eventually(t, func() bool {
+		answer, err := trySend(t.Context(), http.MethodGet, l.URL+"/livez", "")
+		return err == nil && answer.status == http.StatusOK
+	}, 10*time.Second, 10*time.Millisecond)
+	for range 5 {
 		l.load(t, "--user", "tariq", "--concurrency", "8,32", "--duration", "5s")
 	}
 	l.load(t, "--work", "health", "--concurrency", "8,32", "--duration", "5s")
@@ -269,7 +289,22 @@ func TestLoad_ForALongTime(t *testing.T) {
 	grants := `usersync_keycloak_requests_total{code="200",operation="log_in"}`
 	const renewed = lifetime - lifetime/5
 	t.Logf("RESULT %.0f token grants in %s: one each %d s would be %.1f", after[grants]-before[grants], time.Since(begin).Round(time.Second), renewed, time.Since(begin).Seconds()/renewed)
-	t.Logf("RESULT %d connections to Keycloak were opened, at most %d requests were under way at once", relay.opened.Load(), 32)
+	t.Logf("RESULT %d connections to Keycloak were opened", relay.opened.Load())
+}
+
+// Connections are opened when more calls are under way at once than before, and used again.
+func TestLoad_Connections(t *testing.T) {
+	realm := newLoadRealm(t, keycloaktest.RealmOptions{Name: "connections"})
+	relay := newRelay(t, realm.URL)
+	environment := loadEnvironment(realm)
+	environment["KEYCLOAK_URL"] = relay.URL
+	for _, concurrency := range []string{"8", "32"} {
+		l := loaded{serveWith(t, realm, environment), realm}
+		before := relay.opened.Load()
+		report := l.load(t, "--concurrency", concurrency, "--duration", "20s")
+		t.Logf("RESULT %d connections to Keycloak were opened for %d calls, with %s requests under way at once, of which each makes two calls side by side",
+			relay.opened.Load()-before, report.Runs[0].Calls, concurrency)
+	}
 }
 
 // relay hands bytes to Keycloak and counts the connections.
