@@ -6,13 +6,15 @@ import (
 	"net/url"
 
 	"github.com/Nerzal/gocloak/v13"
+
+	"user-sync-service/internal/domain"
 )
 
 // clientRoles are the roles of clients that one group carries itself.
 type clientRoles struct {
-	administration []string        // names of roles of the administration client
-	shown          []*gocloak.Role // of other clients, where Keycloak shows them whole
-	hidden         []string        // names of the others: nobody knows whether they contain any
+	administration []domain.RealmRole // roles of the administration client
+	shown          []*gocloak.Role    // of other clients, where Keycloak shows them whole
+	hidden         []domain.RealmRole // names of the others: nobody knows whether they contain any
 }
 
 // clientRolesOf reads the roles of clients that the group carries itself. Every Keycloak
@@ -23,7 +25,10 @@ func (p *Provider) clientRolesOf(ctx context.Context, found *gocloak.Group, clie
 	if found.ClientRoles != nil {
 		names = maps.Clone(*found.ClientRoles)
 	}
-	carried := clientRoles{administration: names[p.administrationClient]}
+	var carried clientRoles
+	for _, name := range names[p.administrationClient] {
+		carried.administration = append(carried.administration, domain.RealmRole(name))
+	}
 	delete(names, p.administrationClient)
 	if len(names) == 0 {
 		return carried, nil
@@ -43,7 +48,7 @@ func (p *Provider) clientRolesOf(ctx context.Context, found *gocloak.Group, clie
 			if role := mappedRole(mappings.ClientMappings[ofClient], name); role != nil {
 				carried.shown = append(carried.shown, role)
 			} else {
-				carried.hidden = append(carried.hidden, name)
+				carried.hidden = append(carried.hidden, domain.RealmRole(name))
 			}
 		}
 	}

@@ -53,9 +53,9 @@ func (g *gathering) addThese(roles []*gocloak.Role) (composites []*gocloak.Role,
 		}
 		g.known[*role.ID] = true
 		if g.administers(role) {
-			g.rights.Administration = append(g.rights.Administration, *role.Name)
+			g.rights.Administration = append(g.rights.Administration, domain.RealmRole(*role.Name))
 		} else {
-			g.rights.Roles = append(g.rights.Roles, *role.Name)
+			g.rights.Roles = append(g.rights.Roles, domain.RealmRole(*role.Name))
 		}
 		if *role.Composite {
 			composites = append(composites, role)
@@ -93,7 +93,7 @@ func (g *gathering) partsOf(ctx context.Context, composites []*gocloak.Role) ([]
 	var together []*gocloak.Role
 	for i, composite := range composites {
 		if hidden[i] || g.client == blind {
-			g.rights.Unseen = append(g.rights.Unseen, *composite.Name)
+			g.rights.Unseen = append(g.rights.Unseen, domain.RealmRole(*composite.Name))
 		}
 		together = append(together, parts[i]...)
 	}

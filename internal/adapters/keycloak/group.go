@@ -95,8 +95,8 @@ type carriedRoles struct {
 }
 
 func (p *Provider) readCarried(ctx context.Context, path string, found *gocloak.Group, client string) (carriedRoles, error) {
-	paths := withParents(path)
-	carried := carriedRoles{ofClients: make([]clientRoles, len(paths))}
+	groups := append([]domain.Group{domain.Group(path)}, domain.Group(path).Parents()...)
+	carried := carriedRoles{ofClients: make([]clientRoles, len(groups))}
 	all, allCtx := errgroup.WithContext(ctx)
 	all.Go(func() (err error) {
 		carried.ofRealm, err = p.realmRolesOf(allCtx, *found.ID)
@@ -108,11 +108,11 @@ func (p *Provider) readCarried(ctx context.Context, path string, found *gocloak.
 			return err
 		})
 	}
-	for i, each := range paths {
+	for i, each := range groups {
 		all.Go(func() (err error) {
 			carrier := found
-			if each != path {
-				carrier, err = p.readGroup(allCtx, each)
+			if string(each) != path {
+				carrier, err = p.readGroup(allCtx, string(each))
 			}
 			if err == nil {
 				carried.ofClients[i], err = p.clientRolesOf(allCtx, carrier, client)
@@ -122,17 +122,6 @@ func (p *Provider) readCarried(ctx context.Context, path string, found *gocloak.
 	}
 	err := all.Wait()
 	return carried, err
-}
-
-// withParents returns the path of a group and those of its parents.
-func withParents(path string) []string {
-	paths := []string{path}
-	for i := len(path) - 1; i > 0; i-- {
-		if path[i] == '/' {
-			paths = append(paths, path[:i])
-		}
-	}
-	return paths
 }
 
 // realmRolesOf returns the realm roles that the group carries in the end.

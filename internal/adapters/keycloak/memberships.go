@@ -34,17 +34,11 @@ func (p *Provider) Memberships(ctx context.Context, id domain.UserID) (domain.Me
 	if err != nil {
 		return domain.Memberships{}, err
 	}
-	var memberships domain.Memberships
-	for _, name := range names {
-		memberships.Roles = append(memberships.Roles, domain.RealmRole(name))
+	paths, err := groupPaths(groups)
+	if err != nil {
+		return domain.Memberships{}, err
 	}
-	for _, group := range groups {
-		if group == nil || gocloak.NilOrEmpty(group.Name) {
-			return domain.Memberships{}, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get user groups: a group without a name")}
-		}
-		memberships.Groups = append(memberships.Groups, *group.Name)
-	}
-	return memberships, nil
+	return domain.Memberships{Roles: names, Groups: paths}, nil
 }
 
 // Groups returns the paths of the user's groups.
@@ -53,7 +47,10 @@ func (p *Provider) Groups(ctx context.Context, id domain.UserID) ([]domain.Group
 	if err != nil {
 		return nil, err
 	}
-	var groups []domain.Group
+	return groupPaths(found)
+}
+
+func groupPaths(found []*gocloak.Group) (groups []domain.Group, err error) {
 	for _, group := range found {
 		path, err := groupPath(group)
 		if err != nil {

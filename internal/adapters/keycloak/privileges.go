@@ -14,12 +14,12 @@ import (
 // Privileges asks for the user's rights in the administration client and, where the
 // realm has one of the roles, for the user's realm roles. In most realms that is one
 // call. In a blind realm only the realm roles can be told.
-func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error) {
+func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error) {
 	existing, err := p.existing(ctx, roles)
 	if err != nil {
 		return nil, err
 	}
-	var held []string
+	var held []domain.RealmRole
 	err = p.withAdministration(ctx, func(client string) error {
 		var err error
 		held, err = p.held(ctx, id, existing, client)
@@ -32,7 +32,7 @@ func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []dom
 }
 
 // existing returns those of the roles that the realm has.
-func (p *Provider) existing(ctx context.Context, roles []domain.RealmRole) ([]string, error) {
+func (p *Provider) existing(ctx context.Context, roles []domain.RealmRole) ([]domain.RealmRole, error) {
 	exists := make([]bool, len(roles))
 	all, allCtx := errgroup.WithContext(ctx)
 	for i, role := range roles {
@@ -45,10 +45,10 @@ func (p *Provider) existing(ctx context.Context, roles []domain.RealmRole) ([]st
 	if err := all.Wait(); err != nil {
 		return nil, err
 	}
-	var existing []string
+	var existing []domain.RealmRole
 	for i, role := range roles {
 		if exists[i] {
-			existing = append(existing, string(role))
+			existing = append(existing, role)
 		}
 	}
 	return existing, nil
@@ -56,7 +56,7 @@ func (p *Provider) existing(ctx context.Context, roles []domain.RealmRole) ([]st
 
 // held returns which of the roles the user holds in the end, and the user's rights in
 // the administration client.
-func (p *Provider) held(ctx context.Context, id domain.UserID, roles []string, client string) ([]string, error) {
+func (p *Provider) held(ctx context.Context, id domain.UserID, roles []domain.RealmRole, client string) ([]domain.RealmRole, error) {
 	var ofClient, ofRealm []*gocloak.Role
 	both, bothCtx := errgroup.WithContext(ctx)
 	if client != blind {

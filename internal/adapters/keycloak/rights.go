@@ -44,7 +44,7 @@ func (p *Provider) RightsOf(ctx context.Context, assignment domain.Assignment) (
 }
 
 // sortedOnce returns a new list of what is in the lists, sorted and each name once.
-func sortedOnce(lists ...[]string) []string {
+func sortedOnce[T ~string](lists ...[]T) []T {
 	all := slices.Concat(lists...)
 	slices.Sort(all)
 	return slices.Compact(all)

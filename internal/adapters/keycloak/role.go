@@ -72,13 +72,13 @@ func (p *Provider) readRole(ctx context.Context, name string) (*gocloak.Role, er
 }
 
 // roleNames returns the names of what op has read.
-func roleNames(op operation, roles []*gocloak.Role) ([]string, error) {
-	var names []string
+func roleNames(op operation, roles []*gocloak.Role) ([]domain.RealmRole, error) {
+	var names []domain.RealmRole
 	for _, role := range roles {
 		if role == nil || gocloak.NilOrEmpty(role.Name) {
 			return nil, &domain.Error{Kind: domain.BadAnswer, Err: errors.New(string(op) + ": a role without a name")}
 		}
-		names = append(names, *role.Name)
+		names = append(names, domain.RealmRole(*role.Name))
 	}
 	return names, nil
 }
