@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"user-sync-service/internal/domain"
@@ -31,20 +30,11 @@ func (s *Service) planMove(ctx context.Context, id domain.UserID, to domain.Assi
 	if err := s.checkGrant(ctx, to); err != nil {
 		return roleMove{}, err
 	}
-	var memberships domain.Memberships
-	var groups []domain.Group
-	err, groupsErr := sideBySide(func() (err error) {
-		memberships, err = s.Provider.Memberships(ctx, id)
-		return err
-	}, func() (err error) {
-		// Memberships has no paths, and the name of a group may be another one's too.
-		groups, err = s.Provider.Groups(ctx, id)
-		return err
-	})
-	if err := errors.Join(err, groupsErr); err != nil {
+	memberships, err := s.Provider.Memberships(ctx, id)
+	if err != nil {
 		return roleMove{}, err
 	}
-	move := roleMove{heldRoles: memberships.Roles, heldGroups: groups}
+	move := roleMove{heldRoles: memberships.Roles, heldGroups: memberships.Groups}
 	if !slices.Contains(move.heldRoles, to.Role) {
 		move.given.Role = to.Role
 	}

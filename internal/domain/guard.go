@@ -9,17 +9,16 @@ import (
 // serviceAccountPrefix begins the usernames of accounts that belong to programs.
 const serviceAccountPrefix = "service-account-"
 
-// Rights are all that comes with an assignment in the end: what the role contains and
-// what the group carries, with its parents.
+// Rights are all that comes with an assignment: what the role contains and what the
+// group carries, with its parents.
 type Rights struct {
-	// Roles are the names of roles, the assigned one included; roles that belong to a
-	// single application too.
-	Roles []string
-	// Administration are the names of rights to administer the identity provider itself.
-	Administration []string
+	// Roles include the assigned one, and roles that belong to a single application.
+	Roles []RealmRole
+	// Administration are rights to administer the identity provider itself.
+	Administration []RealmRole
 	// Unseen are roles that contain others which the provider does not show: each may
 	// hide anything.
-	Unseen []string
+	Unseen []RealmRole
 }
 
 // Guard says which accounts must not be changed and which rights must not be given
@@ -61,7 +60,7 @@ func (g Guard) CheckName(username string) error {
 func (g Guard) CheckGroups(groups []Group) error {
 	for _, group := range groups {
 		for _, protected := range g.ProtectedGroups {
-			if group == protected || strings.HasPrefix(string(group), string(protected)+"/") {
+			if group.Within(protected) {
 				return &Error{Kind: ProtectedUser, Err: fmt.Errorf("a member of the protected group %s", protected)}
 			}
 		}
@@ -72,10 +71,9 @@ func (g Guard) CheckGroups(groups []Group) error {
 // CheckGrant returns PrivilegeEscalation when the rights that come with the assignment
 // hold a privileged one that the assignment does not name, or cannot all be seen.
 func (g Guard) CheckGrant(assignment Assignment, rights Rights) error {
-	named := func(role string) bool { return slices.Contains(assignment.Privileged, RealmRole(role)) }
-	beyond := slices.DeleteFunc(slices.Concat(rights.Administration, rights.Roles, rights.Unseen), func(role string) bool {
+	beyond := slices.DeleteFunc(slices.Concat(rights.Administration, rights.Roles, rights.Unseen), func(role RealmRole) bool {
 		privileged := g.privileged(role) || slices.Contains(rights.Administration, role) || slices.Contains(rights.Unseen, role)
-		return named(role) || !privileged
+		return !privileged || slices.Contains(assignment.Privileged, role)
 	})
 	if len(beyond) == 0 {
 		return nil
@@ -92,6 +90,6 @@ func (g Guard) CheckGrant(assignment Assignment, rights Rights) error {
 	}
 }
 
-func (g Guard) privileged(role string) bool {
-	return slices.ContainsFunc(g.PrivilegedRoles, func(p RealmRole) bool { return strings.EqualFold(string(p), role) })
+func (g Guard) privileged(role RealmRole) bool {
+	return slices.ContainsFunc(g.PrivilegedRoles, func(p RealmRole) bool { return strings.EqualFold(string(p), string(role)) })
 }

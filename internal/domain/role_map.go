@@ -15,6 +15,25 @@ type RealmRole string
 // ("branches/north") without a leading slash. The empty Group is none.
 type Group string
 
+// Name returns the group's own name, without the path to it.
+func (g Group) Name() string { return string(g[strings.LastIndexByte(string(g), '/')+1:]) }
+
+// Parents returns the groups above it, the nearest first.
+func (g Group) Parents() []Group {
+	var parents []Group
+	for i := len(g) - 1; i > 0; i-- {
+		if g[i] == '/' {
+			parents = append(parents, g[:i])
+		}
+	}
+	return parents
+}
+
+// Within reports whether the group is the other one or below it.
+func (g Group) Within(other Group) bool {
+	return g == other || strings.HasPrefix(string(g), string(other)+"/")
+}
+
 // Assignment is what a Fineract role stands for at the identity provider.
 type Assignment struct {
 	Role  RealmRole

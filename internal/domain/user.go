@@ -106,11 +106,10 @@ func (u User) Requires(action RequiredAction) bool {
 	return slices.Contains(u.RequiredActions, action)
 }
 
-// Memberships are the realm roles assigned to a user directly and the names of the
-// user's groups.
+// Memberships are the realm roles assigned to a user directly and the user's groups.
 type Memberships struct {
 	Roles  []RealmRole
-	Groups []string
+	Groups []Group
 }
 
 // AccountDetails are what takes more than a look at the user to know.

@@ -45,7 +45,7 @@ func (p *Provider) loadAdministration(ctx context.Context) (string, time.Duratio
 
 // ownRoles returns the roles of clients assigned to the service account directly.
 func (p *Provider) ownRoles(ctx context.Context) (adminapi.ClientRoles, error) {
-	username := "service-account-" + strings.ToLower(p.clientID)
+	username := "service-account-" + strings.ToLower(p.ClientID)
 	users, err := p.api.UsersNamed(ctx, username)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (p *Provider) withAdministration(ctx context.Context, read func(client stri
 // warnOfBlindness tells the owner of the realm once.
 func (p *Provider) warnOfBlindness() {
 	p.blindness.Do(func() {
-		p.log.Warn("administrators of the realm cannot be recognised, so they are not protected",
+		p.Log.Warn("administrators of the realm cannot be recognised, so they are not protected",
 			"client", p.administrationClient,
 			"help", "assign view-clients of this client to the service account directly, as manage-users and view-realm, or list the administrators in PROTECTED_USERS or PROTECTED_GROUPS")
 	})

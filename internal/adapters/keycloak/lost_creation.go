@@ -23,7 +23,7 @@ import (
 // few seconds.
 func (p *Provider) newMark() int64 {
 	const spread = 4 * time.Second
-	return p.now().Add(-rand.N(spread)).UnixMilli() //nolint:gosec // A mark is no secret.
+	return p.Now().Add(-rand.N(spread)).UnixMilli() //nolint:gosec // A mark is no secret.
 }
 
 // findOut finds out what became of a creation that Keycloak may have carried out, and
@@ -53,25 +53,26 @@ func (p *Provider) findOut(ctx context.Context, user domain.NewUser, mark int64,
 
 // lookFor looks for the user for some time, for Keycloak may not have finished yet.
 func (p *Provider) lookFor(ctx context.Context, username domain.Username) (found adminapi.User, err error) {
-	end := time.Now().Add(p.timing.lookFor)
+	end := time.Now().Add(p.Timing.LookFor)
 	notYet := retrypolicy.NewBuilder[any]().
 		HandleIf(func(_ any, err error) bool { return errors.Is(err, domain.NotFound) && time.Now().Before(end) }).
 		WithMaxRetries(-1).
-		WithDelay(p.timing.lookAgainAfter).
+		WithDelay(p.Timing.LookAgainAfter).
 		ReturnLastFailure().
 		Build()
-	return found, p.persist(ctx, func() error {
+	err = p.persist(ctx, func() (err error) {
 		found, err = p.userNamed(ctx, username)
 		return err
 	}, notYet)
+	return found, err
 }
 
 // compensation is a context for what must still be done though the caller may have
 // gone: it ends a little after the caller's deadline.
 func (p *Provider) compensation(ctx context.Context) (context.Context, context.CancelFunc) {
-	end := time.Now().Add(p.timing.withoutDeadline)
+	end := time.Now().Add(p.Timing.WithoutDeadline)
 	if deadline, ok := ctx.Deadline(); ok {
-		end = deadline.Add(p.timing.grace)
+		end = deadline.Add(p.Timing.Grace)
 	}
 	ctx, cancel := context.WithDeadline(adminapi.BypassBounds(context.WithoutCancel(ctx)), end)
 	ctx, stop := p.api.UntilClosed(ctx)
@@ -85,12 +86,12 @@ func (p *Provider) persist(ctx context.Context, do func() error, others ...fails
 		HandleIf(func(_ any, err error) bool { return adminapi.Unclear(err) }).
 		WithMaxRetries(-1).
 		WithDelayFunc(func(made failsafe.ExecutionAttempt[any]) time.Duration {
-			longest := min(p.timing.LongestPause<<min(made.Retries(), 10), time.Second)
+			longest := min(p.Timing.LongestPause<<min(made.Retries(), 10), time.Second)
 			return rand.N(longest) //nolint:gosec // A pause is no secret.
 		}).
 		ReturnLastFailure().
 		Build()
-	var err error
+	var err error = &domain.Error{Kind: domain.Unavailable, Err: errors.New("there was no time left")}
 	_ = failsafe.With(append(others, retries)...).WithContext(ctx).Run(func() error {
 		err = do()
 		return err
@@ -113,7 +114,7 @@ func (p *Provider) undo(ctx context.Context, id domain.UserID, cause error) erro
 	defer cancel()
 	err := p.persist(undoCtx, func() error { return p.api.DeleteUser(undoCtx, id) })
 	gone := err == nil || errors.Is(err, domain.NotFound)
-	p.compensated(gone)
+	p.Observer.Compensated(gone)
 	switch {
 	case !gone:
 		return &domain.Error{

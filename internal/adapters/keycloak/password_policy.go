@@ -102,6 +102,6 @@ func (p *Provider) passwordPatterns(text string) []domain.PasswordPattern {
 // warnOfRule says, once for each rule, that passwords are made without regard to it.
 func (p *Provider) warnOfRule(name string) {
 	if _, known := p.unreadRules.LoadOrStore(name, true); !known {
-		p.log.Warn("a rule of the password policy cannot be read, passwords are made without regard to it", "rule", name)
+		p.Log.Warn("a rule of the password policy cannot be read, passwords are made without regard to it", "rule", name)
 	}
 }

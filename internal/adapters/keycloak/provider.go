@@ -11,7 +11,6 @@ package keycloak
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -25,46 +24,12 @@ var (
 	_ ports.TokenIntrospector = (*Provider)(nil)
 )
 
-// Config says which realm to serve, as whom, and who observes it.
-type Config struct {
-	adminapi.Config
-	// Observer counts for the operators; nil means that nothing is counted.
-	Observer Observer
-
-	timing timing // the usual one unless a test sets another
-}
-
-// Observer is told what operators want to count. Its methods must not wait.
-type Observer interface {
-	adminapi.Observer
-	// Compensated is told of each user that could not be finished, and whether Keycloak
-	// was rid of it again.
-	Compensated(removed bool)
-}
-
-// State is what the provider can tell of itself at any time.
-type State = adminapi.State
-
-// timing are the times that tests cannot wait for.
-type timing struct {
-	adminapi.Timing
-	// lookFor is how long a user is looked for whose creation was not answered, and
-	// lookAgainAfter the pause between two looks.
-	lookFor, lookAgainAfter time.Duration
-	// grace is how long a compensation may go on after the caller's deadline, and
-	// withoutDeadline how long if there is none.
-	grace, withoutDeadline time.Duration
-}
-
-func usualTiming() timing {
-	return timing{
-		Timing:          adminapi.UsualTiming(),
-		lookFor:         2 * time.Second,
-		lookAgainAfter:  250 * time.Millisecond,
-		grace:           400 * time.Millisecond,
-		withoutDeadline: 10 * time.Second,
-	}
-}
+// What the provider is made of and tells of itself.
+type (
+	Config   = adminapi.Config
+	Observer = adminapi.Observer
+	State    = adminapi.State
+)
 
 // How long values read from Keycloak are kept. The realm's settings are read anew by
 // every Check.
@@ -82,12 +47,8 @@ const (
 
 // Provider is a Keycloak realm as identity provider. It is safe for concurrent use.
 type Provider struct {
-	api      *adminapi.Client
-	clientID string
-	observer Observer
-	log      *slog.Logger
-	now      func() time.Time
-	timing   timing
+	api *adminapi.Client
+	Config
 
 	roles          *adminapi.Cache[*role]  // by name
 	groups         *adminapi.Cache[*group] // by path
@@ -97,38 +58,22 @@ type Provider struct {
 	profile        *adminapi.Value[*userProfile]
 	administration *adminapi.Value[string] // see loadAdministration
 
-	administrationClient string // its name
+	administrationClient string    // its name
 	blindness            sync.Once // the warning about it
 	unreadRules          sync.Map  // of the password policy, that a warning was about: name to true
 }
 
 // New makes a Provider. It calls nobody yet; Close it in the end.
 func New(config Config) *Provider {
-	if config.timing == (timing{}) {
-		config.timing = usualTiming()
-	}
-	config.Timing = config.timing.Timing
-	if config.Observer != nil {
-		config.Config.Observer = config.Observer
-	}
-	api := adminapi.New(config.Config)
-	p := &Provider{
-		api:      api,
-		clientID: config.ClientID,
-		observer: config.Observer,
-		log:      api.Log,
-		now:      api.Now,
-		timing:   config.timing,
-
-		administrationClient: administrationClientOf(config.Realm),
-	}
-	p.roles = adminapi.NewCache(p.now, p.loadRole)
-	p.groups = adminapi.NewCache(p.now, p.loadGroup)
-	p.existence = adminapi.NewCache(p.now, p.loadExistence)
-	p.settings = adminapi.NewValue(p.now, p.loadSettings)
-	p.actions = adminapi.NewValue(p.now, p.loadActions)
-	p.profile = adminapi.NewValue(p.now, p.loadProfile)
-	p.administration = adminapi.NewValue(p.now, p.loadAdministration)
+	api := adminapi.New(config)
+	p := &Provider{api: api, Config: api.Config, administrationClient: administrationClientOf(config.Realm)}
+	p.roles = adminapi.NewCache(p.Now, p.loadRole)
+	p.groups = adminapi.NewCache(p.Now, p.loadGroup)
+	p.existence = adminapi.NewCache(p.Now, p.loadExistence)
+	p.settings = adminapi.NewValue(p.Now, p.loadSettings)
+	p.actions = adminapi.NewValue(p.Now, p.loadActions)
+	p.profile = adminapi.NewValue(p.Now, p.loadProfile)
+	p.administration = adminapi.NewValue(p.Now, p.loadAdministration)
 	return p
 }
 
@@ -157,13 +102,6 @@ func (p *Provider) EndSessions(ctx context.Context, id domain.UserID) error {
 // SendActionsMail mails the user a link to the actions.
 func (p *Provider) SendActionsMail(ctx context.Context, id domain.UserID, actions []domain.RequiredAction, lifespan time.Duration) error {
 	return p.api.SendActionsMail(ctx, id, texts(actions), lifespan)
-}
-
-// compensated tells the observer, if there is one.
-func (p *Provider) compensated(removed bool) {
-	if p.observer != nil {
-		p.observer.Compensated(removed)
-	}
 }
 
 // texts returns a list of plain texts, never nil.

@@ -55,7 +55,7 @@ func (m *Metrics) Called(operation, code string, took time.Duration) {
 }
 
 // Repeated counts a repetition of a call to Keycloak.
-func (m *Metrics) Repeated(operation string) { m.keycloak.repetitions.WithLabelValues(operation).Inc() }
+func (m *Metrics) Retried(operation string) { m.keycloak.repetitions.WithLabelValues(operation).Inc() }
 
 // Compensated counts a user that could not be finished.
 func (m *Metrics) Compensated(removed bool) {

@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// maxRetries is how often a call is made again after it failed.
-	maxRetries = 2
+	// MaxRetries is how often a call is made again after it failed.
+	MaxRetries = 2
 
 	// The circuit opens when so many of the latest calls failed. After a delay it lets
 	// a call through, to see how it fares: a success closes it again. Only one, because
 	// Keycloak may keep it waiting.
-	circuitFailures = 10
+	CircuitFailures = 10
 	circuitCalls    = 20
-	circuitProbes   = 1
+	CircuitProbes   = 1
 
 	// leastQueue is more than the calls that one operation makes side by side, so that
 	// none is in its own way.
@@ -34,7 +34,7 @@ const (
 	anotherTry = 500 * time.Millisecond
 )
 
-// Timing are the times that tests cannot wait for.
+// Timing are the times that tests cannot wait for, those of package keycloak included.
 type Timing struct {
 	// LongestPause is the longest pause before a retry. Each is random up to it ("full
 	// jitter"), so that many callers do not come back at the same moment.
@@ -45,6 +45,12 @@ type Timing struct {
 	LongestQueueing time.Duration
 	// SecretPause is the first pause before the client's secret is read again.
 	SecretPause time.Duration
+	// LookFor is how long a user is looked for whose creation was not answered, and
+	// LookAgainAfter the pause between two looks.
+	LookFor, LookAgainAfter time.Duration
+	// Grace is how long a compensation may go on after the caller's deadline, and
+	// WithoutDeadline how long if there is none.
+	Grace, WithoutDeadline time.Duration
 }
 
 // UsualTiming returns the times that the program runs with.
@@ -54,6 +60,10 @@ func UsualTiming() Timing {
 		CircuitDelay:    2 * time.Second,
 		LongestQueueing: 500 * time.Millisecond,
 		SecretPause:     100 * time.Millisecond,
+		LookFor:         2 * time.Second,
+		LookAgainAfter:  250 * time.Millisecond,
+		Grace:           400 * time.Millisecond,
+		WithoutDeadline: 10 * time.Second,
 	}
 }
 
@@ -70,7 +80,7 @@ func newBounds(maxConcurrency int, times Timing) bounds {
 	limit := uint(maxConcurrency)
 	retries := retrypolicy.NewBuilder[any]().
 		HandleIf(func(_ any, err error) bool { return asFailure(err).again }).
-		WithMaxRetries(maxRetries).
+		WithMaxRetries(MaxRetries).
 		WithDelayFunc(func(made failsafe.ExecutionAttempt[any]) time.Duration {
 			return asFailure(made.LastError()).after + randomUpTo(times.LongestPause)
 		}).
@@ -82,8 +92,8 @@ func newBounds(maxConcurrency int, times Timing) bounds {
 		all:     failsafe.With[any](retries, queue, underWay),
 		retries: failsafe.With[any](retries),
 		circuit: circuitbreaker.NewBuilder[any]().
-			WithFailureThresholdRatio(circuitFailures, circuitCalls).
-			WithSuccessThreshold(circuitProbes).
+			WithFailureThresholdRatio(CircuitFailures, circuitCalls).
+			WithSuccessThreshold(CircuitProbes).
 			WithDelay(times.CircuitDelay).
 			Build(),
 	}

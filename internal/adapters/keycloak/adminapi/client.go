@@ -20,7 +20,7 @@ import (
 	"user-sync-service/internal/domain"
 )
 
-// Config says which realm to speak to and as whom.
+// Config says which realm to speak to, as whom, and who observes it.
 type Config struct {
 	// URL is the server's base URL, under which it has /realms and /admin. Keycloak
 	// refuses a token that was fetched under another host name.

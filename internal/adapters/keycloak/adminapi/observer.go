@@ -22,6 +22,9 @@ type Observer interface {
 	Called(operation, code string, took time.Duration)
 	// Retried is told of each retry, which Called is told of as well.
 	Retried(operation string)
+	// Compensated is told of each user that package keycloak could not finish, and whether
+	// Keycloak was rid of it again.
+	Compensated(removed bool)
 	// SecretReread is told of each client secret that replaced another one, and of each
 	// one that could not be read.
 	SecretReread(err error)
@@ -76,4 +79,5 @@ type unobserved struct{}
 
 func (unobserved) Called(string, string, time.Duration) {}
 func (unobserved) Retried(string)                       {}
+func (unobserved) Compensated(bool)                     {}
 func (unobserved) SecretReread(error)                   {}

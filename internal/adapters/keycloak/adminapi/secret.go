@@ -64,8 +64,8 @@ func (s *clientSecret) wasAccepted() bool {
 	return !s.proven.IsEmpty()
 }
 
-// secretTries is how often the secrets are tried when Keycloak refuses all of them.
-const secretTries = 5
+// SecretTries is how often the secrets are tried when Keycloak refuses all of them.
+const SecretTries = 5
 
 // asClient makes a call as the service's own client. That Keycloak refuses a secret which
 // it used to accept is a rotation, most likely, whose other half is about to come: so the
@@ -75,11 +75,11 @@ func (c *Client) asClient(ctx context.Context, op operation, send func(ctx conte
 	defer cancel()
 	retries := retrypolicy.NewBuilder[any]().
 		HandleIf(func(_ any, err error) bool { return errors.Is(err, badLogin) && c.secret.wasAccepted() }).
-		WithMaxRetries(secretTries-1).
+		WithMaxRetries(SecretTries-1).
 		WithBackoffFactor(c.Timing.SecretPause, time.Minute, 2).
 		ReturnLastFailure().
 		Build()
-	var failure error
+	var failure error = notSent(op, domain.Unavailable, "the caller left")
 	_ = failsafe.With[any](retries).WithContext(ctx).Run(func() error {
 		failure = c.withSecrets(ctx, op, send)
 		return failure
