@@ -62,7 +62,11 @@ func (s *Service) Admit(ctx context.Context, attempt *Attempt, caller Caller) er
 func (s *Service) admit(ctx context.Context, attempt *Attempt, caller Caller) error {
 	actor, err := s.Verifier.Verify(ctx, caller.Token)
 	if err != nil {
-		return withoutKeys(err)
+		// In whatever way the provider's keys could not be had, the caller can only wait.
+		if kind := domain.AsError(err).Kind; kind == domain.Timeout || kind == domain.BadAnswer {
+			err = &domain.Error{Kind: domain.Unavailable, Err: err}
+		}
+		return err
 	}
 	attempt.Event.Actor = actor
 	if caller.CrossSite {
@@ -91,17 +95,6 @@ func (s *Service) stillActive(ctx context.Context, token string) error {
 		err = &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("the identity provider does not honour the token any more, or not towards this service")}
 	}
 	return err
-}
-
-// withoutKeys gives all failures to get the provider's keys one kind: in whatever way it
-// failed, the caller can only wait for it.
-func withoutKeys(err error) error {
-	switch domain.AsError(err).Kind {
-	case domain.Timeout, domain.BadAnswer:
-		return &domain.Error{Kind: domain.Unavailable, Err: errors.New(err.Error())} // Its kind shall not show through.
-	default:
-		return err
-	}
 }
 
 // unlessReporting returns err, or nil after having told what would have been refused.

@@ -67,9 +67,10 @@ const (
 type Error struct {
 	Kind Kind
 	// Message is for the client: one plain sentence without secrets and without the
-	// provider's own text. Empty means the edge's standard sentence for the kind.
+	// provider's own text. Empty means the edge's sentence for the kind.
 	Message string
-	// Fields says for InvalidField what is wrong with which field.
+	// Fields says for InvalidField what is wrong with which field, such as "must not be
+	// empty". The edge makes the sentence of it.
 	Fields map[string]string
 	// Err is the cause, for the log only. It carries no secret and no personal data.
 	Err error
@@ -83,20 +84,39 @@ func (e *Error) Error() string {
 	return e.Kind.Error() + ": " + e.Err.Error()
 }
 
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
+// Is reports whether target is the kind of e or is among its causes. A chain has one
+// kind, the outermost: those of the causes do not show.
+func (e *Error) Is(target error) bool {
+	if kind, ok := target.(Kind); ok {
+		return kind == e.Kind
+	}
+	return errors.Is(e.Err, target)
+}
 
-// Is reports whether target is the kind of e.
-func (e *Error) Is(target error) bool { return target == e.Kind }
+// As finds the causes that have no kind, for errors.As.
+func (e *Error) As(target any) bool {
+	switch target.(type) {
+	case **Error, *Kind:
+		return false
+	}
+	return errors.As(e.Err, target)
+}
 
 // AsError returns the outermost [Error] in err's chain. Errors of other types come
-// back wrapped: a context's end as Unavailable, anything else as Internal.
+// back as one: a [Kind] as itself, a context's end as Unavailable, anything else as
+// Internal.
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return &Error{Kind: Unavailable, Err: err}
+	failure := &Error{Kind: Internal, Err: err}
+	if kind, ok := errors.AsType[Kind](err); ok {
+		failure.Kind = kind
+		if err.Error() == kind.Error() { // There is nothing but the kind.
+			failure.Err = nil
+		}
+	} else if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		failure.Kind = Unavailable
 	}
-	return &Error{Kind: Internal, Err: err}
+	return failure
 }

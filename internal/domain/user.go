@@ -171,5 +171,5 @@ func (c UserChange) IsEmpty() bool {
 func isBlankOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 func invalidField(field, problem string) error {
-	return &Error{Kind: InvalidField, Message: "The " + field + " " + problem + ".", Fields: map[string]string{field: problem}}
+	return &Error{Kind: InvalidField, Fields: map[string]string{field: problem}}
 }

@@ -113,22 +113,15 @@ func checkLine(member, text string) error {
 	return nil
 }
 
-// inMembers gives an InvalidField of the identity provider the names that the request's
-// body has for attributes, in Fields and in the message.
-func inMembers(failure *domain.Error) *domain.Error {
-	if failure.Kind != domain.InvalidField {
-		return failure
-	}
-	renamed := *failure
-	renamed.Fields = maps.Clone(failure.Fields)
+// inMembers gives the fields that the identity provider refuses the names that the
+// request's body has for attributes.
+func inMembers(fields map[string]string) map[string]string {
+	renamed := maps.Clone(fields)
 	for _, m := range append(append(numberMembers(), textMembers()...), attributeMember{"role", domain.FineractRoleName}) {
-		problem, ok := failure.Fields[string(m.attribute)]
-		if !ok {
-			continue
+		if problem, ok := fields[string(m.attribute)]; ok {
+			delete(renamed, string(m.attribute))
+			renamed[m.member] = problem
 		}
-		delete(renamed.Fields, string(m.attribute))
-		renamed.Fields[m.member] = problem
-		renamed.Message = strings.ReplaceAll(renamed.Message, "'"+string(m.attribute)+"'", "'"+m.member+"'")
 	}
-	return &renamed
+	return renamed
 }

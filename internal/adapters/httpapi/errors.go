@@ -1,8 +1,10 @@
 package httpapi
 
 import (
-	"errors"
+	"cmp"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"user-sync-service/internal/domain"
@@ -81,15 +83,15 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 
 // writeErrorStatus is writeError for answers whose member "status" is another word.
 func writeErrorStatus(w http.ResponseWriter, r *http.Request, status string, err error) {
-	failure := inMembers(asError(err))
+	failure := domain.AsError(err)
 	known, ok := answers()[failure.Kind]
 	if !ok {
 		failure = &domain.Error{Kind: domain.Internal, Err: failure}
 		known = answers()[domain.Internal]
 	}
-	message := failure.Message
-	if message == "" {
-		message = known.message
+	message, fields := cmp.Or(failure.Message, known.message), inMembers(failure.Fields)
+	if failure.Kind == domain.InvalidField && len(fields) > 0 {
+		message = fieldsMessage(fields)
 	}
 	switch known.status {
 	case http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -103,23 +105,27 @@ func writeErrorStatus(w http.ResponseWriter, r *http.Request, status string, err
 		Status:    status,
 		Code:      failure.Kind.Error(),
 		Message:   message,
-		Fields:    failure.Fields,
+		Fields:    fields,
 		RequestID: request.id,
 	})
 }
 
-// asError also takes a bare kind, which handlers return where there is nothing to add.
-func asError(err error) *domain.Error {
-	if kind, ok := err.(domain.Kind); ok { //nolint:errorlint // Only the bare kind is meant; a wrapped one has its own error.
-		return &domain.Error{Kind: kind}
+// fieldsMessage is the sentence about fields that are not allowed. Of several it names
+// the first in the alphabet; the answer lists all.
+func fieldsMessage(fields map[string]string) string {
+	first := slices.Min(slices.Collect(maps.Keys(fields)))
+	if fields[first] == notBoolean {
+		return "'" + first + "' must be a boolean value" // The contract fixes this one.
 	}
-	return domain.AsError(err)
+	return "The field '" + first + "' " + fields[first] + "."
 }
 
 // naming gives a NotFound the sentence that names the user as the caller did.
 func naming(err error, sentence string) error {
-	if errors.Is(err, domain.NotFound) {
-		return &domain.Error{Kind: domain.NotFound, Message: sentence, Err: domain.AsError(err).Err}
+	failure := *domain.AsError(err)
+	if failure.Kind != domain.NotFound {
+		return err
 	}
-	return err
+	failure.Message = sentence
+	return &failure
 }

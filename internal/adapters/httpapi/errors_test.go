@@ -100,9 +100,10 @@ func TestAnswers_AreShortSentencesForAPerson(t *testing.T) {
 func TestWriteError_AnswersEveryKindAsItsRowSays(t *testing.T) {
 	for _, kind := range allKinds(t) {
 		for name, err := range map[string]error{
-			"bare":    kind,
-			"error":   &domain.Error{Kind: kind, Err: errors.New("a cause")},
-			"wrapped": fmt.Errorf("read the user: %w", &domain.Error{Kind: kind}),
+			"bare":          kind,
+			"error":         &domain.Error{Kind: kind, Err: errors.New("a cause")},
+			"wrapped":       fmt.Errorf("read the user: %w", &domain.Error{Kind: kind}),
+			"bare, wrapped": fmt.Errorf("read the user: %w", kind),
 		} {
 			recorder, body := answerTo(t, err)
 			row := answers()[kind]
@@ -129,23 +130,39 @@ func TestWriteError_SaysWhenToTryAgainAfterEvery503And504(t *testing.T) {
 	assert.Equal(t, 4, late, "how many kinds are answered with 503 or 504")
 }
 
-func TestWriteError_PrefersTheErrorsOwnMessageAndFields(t *testing.T) {
-	fields := map[string]string{"email": "must be an e-mail address"}
-	recorder, body := answerTo(t, &domain.Error{Kind: domain.InvalidField, Message: "The email is wrong.", Fields: fields})
-	assert.Equal(t, http.StatusBadRequest, recorder.Code)
-	assert.Equal(t, "The email is wrong.", body.Message)
-	assert.Equal(t, fields, body.Fields)
+func TestWriteError_PrefersTheErrorsOwnMessage(t *testing.T) {
+	recorder, body := answerTo(t, &domain.Error{Kind: domain.Partial, Message: "The user has no role."})
+	assert.Equal(t, http.StatusBadGateway, recorder.Code)
+	assert.Equal(t, "The user has no role.", body.Message)
+}
+
+// Providers have sentences of their own; the administrator reads one.
+func TestWriteError_MakesTheSentenceAboutFieldsItself(t *testing.T) {
+	for message, fields := range map[string]map[string]string{
+		"The field 'email' must be an e-mail address.": {"email": "must be an e-mail address", "username": "is required"},
+		"'enabled' must be a boolean value":            {"enabled": "must be true or false"},
+		"A field has a value that is not allowed.":     nil,
+	} {
+		failure := &domain.Error{Kind: domain.InvalidField, Fields: fields}
+		if fields != nil {
+			failure.Message = "The email is wrong."
+		}
+		recorder, body := answerTo(t, failure)
+		assert.Equal(t, http.StatusBadRequest, recorder.Code)
+		assert.Equal(t, message, body.Message)
+		assert.Equal(t, fields, body.Fields)
+	}
 }
 
 // Whatever is not understood is a fault of ours, and its text is nobody's business.
 func TestWriteError_AnswersWhatItDoesNotKnowAsInternalAndKeepsTheCauseToItself(t *testing.T) {
 	for name, err := range map[string]error{
-		"a foreign error":               errors.New("dial tcp 10.0.0.1: s3cret"),
-		"a foreign error, wrapped":      fmt.Errorf("find user: %w", errors.New("s3cret")),
-		"a kind that nobody knows":      domain.Kind("s3cret_kind"),
-		"an error of an unknown kind":   &domain.Error{Kind: "s3cret_kind", Message: "s3cret", Fields: map[string]string{"s3cret": "s3cret"}},
-		"the provider refuses us":       &domain.Error{Kind: domain.Internal, Err: errors.New("403 s3cret")},
-		"a kind wrapped without reason": fmt.Errorf("s3cret: %w", domain.NotFound),
+		"a foreign error":             errors.New("dial tcp 10.0.0.1: s3cret"),
+		"a foreign error, wrapped":    fmt.Errorf("find user: %w", errors.New("s3cret")),
+		"a kind that nobody knows":    domain.Kind("s3cret_kind"),
+		"an error of an unknown kind": &domain.Error{Kind: "s3cret_kind", Message: "s3cret", Fields: map[string]string{"s3cret": "s3cret"}},
+		"the provider refuses us":     &domain.Error{Kind: domain.Internal, Err: errors.New("403 s3cret")},
+		"a cause of another kind":     &domain.Error{Kind: domain.Internal, Err: fmt.Errorf("s3cret: %w", domain.NotFound)},
 	} {
 		recorder, body := answerTo(t, err)
 		assert.Equal(t, http.StatusInternalServerError, recorder.Code, name)

@@ -35,7 +35,7 @@ func (a *api) protected(action domain.Action, handle useCase) http.HandlerFunc {
 		attempt := a.begin(r, action)
 		answer, err := a.perform(w, r, attempt, handle)
 		if err != nil {
-			err = inTime(ctx, asError(err)) // The audit log takes no bare kinds.
+			err = inTime(ctx, domain.AsError(err))
 		}
 		err = a.Service.Finish(ctx, attempt, err)
 		switch {

@@ -47,6 +47,9 @@ func (a *api) setStatus(w http.ResponseWriter, r *http.Request, attempt *app.Att
 	}}, nil
 }
 
+// notBoolean is the problem of a member that must be a boolean.
+const notBoolean = "must be true or false"
+
 func parseEnabled(body object) (bool, error) {
 	const member = "enabled"
 	raw, ok := body[member]
@@ -58,9 +61,5 @@ func parseEnabled(body object) (bool, error) {
 	case string(raw) == "false":
 		return false, nil
 	}
-	return false, &domain.Error{
-		Kind:    domain.InvalidField,
-		Message: "'enabled' must be a boolean value",
-		Fields:  map[string]string{member: "must be true or false"},
-	}
+	return false, invalidMember(member, notBoolean)
 }

@@ -122,7 +122,7 @@ func TestSetStatus_SaysWhichFieldTheRealmRefuses(t *testing.T) {
 		a.send(http.MethodPut, "/users/old/status", `{"enabled":false}`),
 		a.send(http.MethodPost, "/users/old/force-password-change", ""),
 	} {
-		answer.failed(http.StatusBadRequest, "invalid_field", "A field has a value that is not allowed.")
+		answer.failed(http.StatusBadRequest, "invalid_field", "The field 'firstName' contains a character that is not allowed.")
 		assert.Contains(t, answer.object()["fields"], "firstName")
 	}
 	assert.True(t, userNamed(t, provider, "old").Enabled)

@@ -67,8 +67,8 @@ func TestSyncUser_LooksAtWrongMembersInTheOrderOfTheContract(t *testing.T) {
 // malformed ones the first is named.
 func TestSyncUser_LooksForMissingMembersBeforeMalformedOnes(t *testing.T) {
 	refused(t, members{"username": "", "email": absent}, "missing_field", "Missing required field: email")
-	refused(t, members{"username": "a b", "email": "nobody", "role": absent}, "invalid_field", "The username must not contain blanks or control characters.")
-	refused(t, members{"email": "nobody", "role": absent}, "invalid_field", "The email must be an e-mail address.")
+	refused(t, members{"username": "a b", "email": "nobody", "role": absent}, "invalid_field", "The field 'username' must not contain blanks or control characters.")
+	refused(t, members{"email": "nobody", "role": absent}, "invalid_field", "The field 'email' must be an e-mail address.")
 	refused(t, members{"role": " ", "firstName": 1}, "missing_field", "Role is required")
 }
 
@@ -93,7 +93,7 @@ func TestSyncUser_RefusesMalformedUsernames(t *testing.T) {
 		"tar\x00iq":              blanks,
 		strings.Repeat("ü", 256): "must be at most 255 characters long",
 	} {
-		fields := refused(t, members{"username": username}, "invalid_field", "The username "+problem+".")
+		fields := refused(t, members{"username": username}, "invalid_field", "The field 'username' "+problem+".")
 		assert.Equal(t, members{"username": problem}, fields, "%q", username)
 	}
 }
@@ -104,10 +104,10 @@ func TestSyncUser_RefusesMalformedAddresses(t *testing.T) {
 		"tariq@bank.example, anna@bank.example", "tariq@bank.example\nBcc: all@bank.example", "ta riq@bank.example",
 		strings.Repeat("t", 256-len("@bank.example")) + "@bank.example",
 	} {
-		fields := refused(t, members{"email": email}, "invalid_field", "The email must be an e-mail address.")
+		fields := refused(t, members{"email": email}, "invalid_field", "The field 'email' must be an e-mail address.")
 		assert.Equal(t, members{"email": "must be an e-mail address"}, fields, "%q", email)
 	}
-	assert.Equal(t, members{"email": "must not be empty"}, refused(t, members{"email": ""}, "invalid_field", "The email must not be empty."))
+	assert.Equal(t, members{"email": "must not be empty"}, refused(t, members{"email": ""}, "invalid_field", "The field 'email' must not be empty."))
 }
 
 func TestSyncUser_RefusesAnEmptyRole(t *testing.T) {

@@ -126,9 +126,14 @@ func TestSyncUser_RefusesAnotherPersonsNameOrAddress(t *testing.T) {
 }
 
 func TestSyncUser_SaysWhichFieldTheRealmRefuses(t *testing.T) {
-	for field, value := range map[string]string{"username": "ab", "email": "müller@bank.example", "firstName": "<b>", "lastName": "{}"} {
-		fields := refused(t, members{field: value}, "invalid_field", "A field has a value that is not allowed.")
-		assert.Contains(t, fields, field)
+	for field, test := range map[string]struct{ value, problem string }{
+		"username":  {"ab", "must be 3 to 255 characters long"},
+		"email":     {"müller@bank.example", "must be an e-mail address"},
+		"firstName": {"<b>", "contains a character that is not allowed"},
+		"lastName":  {"{}", "contains a character that is not allowed"},
+	} {
+		fields := refused(t, members{field: test.value}, "invalid_field", "The field '"+field+"' "+test.problem+".")
+		assert.Equal(t, members{field: test.problem}, fields)
 	}
 }
 

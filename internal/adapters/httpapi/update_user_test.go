@@ -98,8 +98,8 @@ func TestUpdateUser_RefusesWhatIsNoEdit(t *testing.T) {
 		`{"role":""}`:                            {"missing_field", "Role is required"},
 		`{"role":" ","lastName":"New"}`:          {"missing_field", "Role is required"},
 		`{"role":1}`:                             {"invalid_field", "The field 'role' must be a string."},
-		`{"email":"","lastName":"New"}`:          {"invalid_field", "The email must not be empty."},
-		`{"email":"nobody"}`:                     {"invalid_field", "The email must be an e-mail address."},
+		`{"email":"","lastName":"New"}`:          {"invalid_field", "The field 'email' must not be empty."},
+		`{"email":"nobody"}`:                     {"invalid_field", "The field 'email' must be an e-mail address."},
 		`{"email":["new@bank.example"]}`:         {"invalid_field", "The field 'email' must be a string."},
 		`{"lastName":false}`:                     {"invalid_field", "The field 'lastName' must be a string."},
 		`{"lastName":"\ud800"}`:                  {"invalid_field", "The field 'lastName' contains a broken character."},
@@ -107,7 +107,7 @@ func TestUpdateUser_RefusesWhatIsNoEdit(t *testing.T) {
 		`{"username":"anna ","lastName":"New"}`:  {"invalid_field", "The field 'username' cannot be changed."},
 		`{"username":"","lastName":"New"}`:       {"invalid_field", "The field 'username' cannot be changed."},
 		`{"username":42,"lastName":"New"}`:       {"invalid_field", "The field 'username' must be a string."},
-		`{"firstName":"<b>","lastName":"New"}`:   {"invalid_field", "A field has a value that is not allowed."},
+		`{"firstName":"<b>","lastName":"New"}`:   {"invalid_field", "The field 'firstName' contains a character that is not allowed."},
 		`{"role":"Cashier","officeId":"second"}`: {"invalid_field", "The field 'officeId' must be a whole number, not below zero."},
 	} {
 		provider := newRealm(t)

@@ -83,11 +83,7 @@ func (o object) text(member string) (text string, there bool, err error) {
 
 // invalidMember says what is wrong with a member.
 func invalidMember(member, problem string) error {
-	return &domain.Error{
-		Kind:    domain.InvalidField,
-		Message: "The field '" + member + "' " + problem + ".",
-		Fields:  map[string]string{member: problem},
-	}
+	return &domain.Error{Kind: domain.InvalidField, Fields: map[string]string{member: problem}}
 }
 
 // requiredText is text for a member that must be there.
