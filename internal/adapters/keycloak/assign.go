@@ -23,7 +23,7 @@ func (p *Provider) Assign(ctx context.Context, id domain.UserID, assignment doma
 		return "", err
 	}
 	err = p.groups.Use(ctx, string(assignment.Group), adminapi.Missing, func(joined *group) error {
-		return onceMore(func() error { return p.api.JoinGroup(ctx, id, joined.id) })
+		return p.api.JoinGroup(ctx, id, joined.id)
 	})
 	if errors.Is(err, adminapi.Missing) {
 		return assignment.Group, nil
@@ -35,18 +35,13 @@ func (p *Provider) Assign(ctx context.Context, id domain.UserID, assignment doma
 // another id, so a refused one is read anew and tried once more.
 func (p *Provider) giveRole(ctx context.Context, id domain.UserID, name domain.RealmRole) error {
 	return p.roles.Use(ctx, string(name), adminapi.Missing, func(assigned *role) error {
-		return onceMore(func() error { return p.api.AssignRole(ctx, id, assigned.Role) })
+		err := p.api.AssignRole(ctx, id, assigned.Role)
+		if errors.Is(err, adminapi.Met) {
+			// Somebody may have given it at the same moment; then this changes nothing.
+			err = p.api.AssignRole(ctx, id, assigned.Role)
+		}
+		return err
 	})
-}
-
-// onceMore gives something again that may have been given at the same moment by somebody
-// else: then the user has it by now, and the second call changes nothing.
-func onceMore(give func() error) error {
-	err := give()
-	if errors.Is(err, adminapi.Met) {
-		err = give()
-	}
-	return err
 }
 
 // Unassign looks what the user has of the assignment and takes that away: so it needs to

@@ -119,7 +119,7 @@ func (p *Provider) undo(ctx context.Context, id domain.UserID, cause error) erro
 	case !gone:
 		return &domain.Error{
 			Kind:    domain.Partial,
-			Message: fmt.Sprintf("A user without its role was left: %s. Please set the role.", id),
+			Message: fmt.Sprintf("A user without a role was left: %s. Please set the role.", id),
 			Err:     fmt.Errorf("%w; then the user %s could not be deleted: %w", cause, id, err),
 		}
 	case kind == domain.UnknownRole:

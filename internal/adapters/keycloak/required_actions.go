@@ -16,7 +16,7 @@ import (
 func (p *Provider) SetRequiredActions(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error {
 	wanted := texts(actions)
 	send := &gocloak.User{RequiredActions: &wanted}
-	return p.settle(ctx, id, send, func(user adminapi.User) (*gocloak.User, error) {
+	return p.settle(ctx, id, time.Now(), send, func(user adminapi.User) (*gocloak.User, error) {
 		if !slices.Contains(wanted, string(domain.UpdatePassword)) || slices.Contains(user.RequiredActions, string(domain.UpdatePassword)) {
 			return nil, nil
 		}

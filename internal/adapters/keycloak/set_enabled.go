@@ -2,6 +2,7 @@ package keycloak
 
 import (
 	"context"
+	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 
@@ -13,7 +14,7 @@ import (
 // as they are.
 func (p *Provider) SetEnabled(ctx context.Context, id domain.UserID, enabled bool) error {
 	send := &gocloak.User{Enabled: &enabled}
-	return p.settle(ctx, id, send, func(user adminapi.User) (*gocloak.User, error) {
+	return p.settle(ctx, id, time.Now(), send, func(user adminapi.User) (*gocloak.User, error) {
 		if user.Enabled == enabled {
 			return nil, nil
 		}

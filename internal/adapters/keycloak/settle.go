@@ -16,24 +16,25 @@ const (
 	// mostWrites is how often a change is written before it counts as incomplete.
 	mostWrites = 6
 	// leastSettling is the shortest pause between a write and the look after it.
-	leastSettling = 15 * time.Millisecond
+	leastSettling = 40 * time.Millisecond
 )
 
 // settle writes a change of a user and looks whether it stands, until it does. Keycloak
 // writes the row of a user whole, with what it read when the write began: of two writes at
 // the same moment the later one undoes the earlier, and both are answered as done.
 // Lacking says what of the change a user lacks, nil for nothing.
-func (p *Provider) settle(ctx context.Context, id domain.UserID, send *gocloak.User, lacking func(adminapi.User) (*gocloak.User, error)) error {
+// Began is when the user was read for the first write.
+func (p *Provider) settle(ctx context.Context, id domain.UserID, began time.Time, send *gocloak.User, lacking func(adminapi.User) (*gocloak.User, error)) error {
 	for range mostWrites {
-		began := time.Now()
 		if err := p.write(ctx, id, *send); err != nil {
 			return err
 		}
-		// A write that began before this one ended may last about as long.
+		// Another one that began before this one ended may take about as long.
 		settling := max(leastSettling, 2*time.Since(began))
 		if err := pause(ctx, settling+rand.N(settling)); err != nil { //nolint:gosec // A pause is no secret.
 			return err
 		}
+		began = time.Now()
 		user, err := p.readMended(ctx, id)
 		if err != nil {
 			return err

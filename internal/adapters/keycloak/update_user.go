@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 	"golang.org/x/sync/errgroup"
@@ -17,6 +18,7 @@ import (
 
 // UpdateUser reads the user and writes what differs.
 func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change domain.UserChange) (unstored []domain.Attribute, err error) {
+	began := time.Now()
 	var user adminapi.User
 	var settings *realmSettings
 	var profile *userProfile
@@ -43,7 +45,7 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 	if send == nil {
 		return unstored, nil
 	}
-	err = p.settle(ctx, id, send, func(user adminapi.User) (*gocloak.User, error) {
+	err = p.settle(ctx, id, began, send, func(user adminapi.User) (*gocloak.User, error) {
 		if send, _ := lackingOf(user, change, profile); send == nil {
 			return nil, nil
 		}

@@ -42,6 +42,8 @@ const (
 	Missing Reason = "missing"
 	// Met: the write met another one of the same user, and lost.
 	Met Reason = "met another write"
+	// given: somebody gave the user the same at the same moment.
+	given Reason = "given meanwhile"
 	// Hidden: Keycloak does not show it to the service account, or has another one by now.
 	Hidden Reason = "hidden"
 	// Failed: Keycloak answered 500 to a creation and made no user.

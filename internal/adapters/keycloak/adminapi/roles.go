@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 
@@ -74,11 +75,19 @@ type mappings struct {
 }
 
 // AssignRole gives the user the realm role. It fails for the reason Missing when the role
-// has gone, a new one of the same name included, and Met when it was given meanwhile.
+// has gone, a new one of the same name included.
 func (c *Client) AssignRole(ctx context.Context, id domain.UserID, role Role) error {
-	return c.onUser(ctx, opAssignRole, id, func(ctx context.Context, token, userID string) error {
+	return unlessGiven(c.onUser(ctx, opAssignRole, id, func(ctx context.Context, token, userID string) error {
 		return c.gocloak.AddRealmRoleToUser(ctx, token, c.realm, userID, role.mapping())
-	})
+	}))
+}
+
+// unlessGiven returns err, unless the user has got at this moment what was to be given.
+func unlessGiven(err error) error {
+	if errors.Is(err, given) {
+		return nil
+	}
+	return err
 }
 
 // UnassignRole takes the realm role from the user. What the user lacks is no error.
@@ -136,11 +145,11 @@ func (c *Client) UserGroups(ctx context.Context, id domain.UserID) ([]Group, err
 }
 
 // JoinGroup makes the user a member. It fails for the reason Missing when the group has
-// gone, a new one at the same place included, and Met when the user became one meanwhile.
+// gone, a new one at the same place included.
 func (c *Client) JoinGroup(ctx context.Context, id domain.UserID, group string) error {
-	return c.onUser(ctx, opJoinGroup, id, func(ctx context.Context, token, userID string) error {
+	return unlessGiven(c.onUser(ctx, opJoinGroup, id, func(ctx context.Context, token, userID string) error {
 		return c.gocloak.AddUserToGroup(ctx, token, c.realm, userID, url.PathEscape(group))
-	})
+	}))
 }
 
 // LeaveGroup ends the membership.
