@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"user-sync-service/internal/adapters/auditlog"
-	"user-sync-service/internal/adapters/httpapi"
 	"user-sync-service/internal/adapters/memory"
 	"user-sync-service/internal/adapters/telemetry"
 	"user-sync-service/internal/app"
@@ -58,7 +57,7 @@ func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) er
 		guard:           domain.DefaultGuard(),
 		access:          app.Access{Mode: app.Off}, // on 127.0.0.1, over made-up users
 		audit:           auditlog.New(stderr),
-		limits:          httpapi.Limits{ResetCooldown: demoResetCooldown},
+		resetCooldown:   demoResetCooldown,
 		crossOrigin:     http.NewCrossOriginProtection(),
 		delivery:        app.DeliverInResponse,
 		requiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor},

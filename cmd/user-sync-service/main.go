@@ -161,22 +161,20 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	server := server{
-		log:           log,
-		metrics:       metrics,
-		traces:        traces,
-		docs:          config.APIDocs,
-		management:    management,
-		keycloakState: provider.State,
-		provider:      provider,
-		realm:         config.KeycloakRealm,
-		guard:         config.guard(),
-		access:        config.access(),
-		verifier:      tokens,
-		audit:         audit,
-		limits: httpapi.Limits{
-			WritesPerMinute: config.RateLimitWrites,
-			ResetCooldown:   time.Duration(config.ResetCooldown),
-		},
+		log:             log,
+		metrics:         metrics,
+		traces:          traces,
+		docs:            config.APIDocs,
+		management:      management,
+		keycloakState:   provider.State,
+		provider:        provider,
+		realm:           config.KeycloakRealm,
+		guard:           config.guard(),
+		access:          config.access(),
+		verifier:        tokens,
+		audit:           audit,
+		writesPerMinute: config.RateLimitWrites,
+		resetCooldown:   time.Duration(config.ResetCooldown),
 		crossOrigin:     crossOrigin,
 		repair:          config.OnExisting == onExistingRepair,
 		delivery:        config.PasswordDelivery,
@@ -205,20 +203,21 @@ func openAuditLog(name string, stdout io.Writer) (*auditlog.Log, error) {
 
 // server is what it takes to serve an identity provider over HTTP.
 type server struct {
-	log          *slog.Logger
-	provider     ports.IdentityProvider
-	realm        string
-	guard        domain.Guard
-	access       app.Access
-	verifier     ports.TokenVerifier     // nil: callers are not checked
-	introspector ports.TokenIntrospector // nil: callers are not confirmed before writes
-	audit        ports.AuditLog
-	limits       httpapi.Limits
-	crossOrigin  *http.CrossOriginProtection
-	repair       bool // give users of this service the role or group that they lack
-	metrics      *telemetry.Metrics
-	traces       trace.TracerProvider
-	docs         bool
+	log             *slog.Logger
+	provider        ports.IdentityProvider
+	realm           string
+	guard           domain.Guard
+	access          app.Access
+	verifier        ports.TokenVerifier     // nil: callers are not checked
+	introspector    ports.TokenIntrospector // nil: callers are not confirmed before writes
+	audit           ports.AuditLog
+	writesPerMinute int
+	resetCooldown   time.Duration
+	crossOrigin     *http.CrossOriginProtection
+	repair          bool // give users of this service the role or group that they lack
+	metrics         *telemetry.Metrics
+	traces          trace.TracerProvider
+	docs            bool
 	// keycloakState is nil where there is no Keycloak.
 	keycloakState func() keycloak.State
 	// management is for metrics, probes and profiles; nil: the first two are served with
@@ -254,6 +253,8 @@ func (s server) serve(ctx context.Context, listener net.Listener) error {
 		RequiredActions: s.requiredActions,
 		EmailVerified:   s.emailVerified,
 		Repair:          s.repair,
+		WritesPerMinute: s.writesPerMinute,
+		ResetCooldown:   s.resetCooldown,
 		Random:          rand.Reader,
 		Log:             s.log,
 		Observer:        s.metrics,
@@ -261,7 +262,6 @@ func (s server) serve(ctx context.Context, listener net.Listener) error {
 	var draining atomic.Bool
 	edge := httpapi.Config{
 		Service:        service,
-		Limits:         s.limits,
 		RequestTimeout: s.requestTimeout,
 		CrossOrigin:    s.crossOrigin,
 		Health:         health.Err,

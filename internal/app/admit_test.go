@@ -198,8 +198,7 @@ func TestAdmit_ReportLetsThroughAndTells(t *testing.T) {
 	} {
 		for _, do := range append(writing(), reading()) {
 			b := newBench(newGuardedRealm(t), test.change, reporting)
-			attempt := b.Begin(do.action)
-			attempt.Event.RequestID = "r1"
+			attempt := b.Begin(do.action, app.Request{ID: "r1"})
 			require.NoError(t, b.Admit(t.Context(), attempt, test.caller), "%s: %s", do.name, name)
 			require.NoError(t, do.call(t.Context(), t, b.Service, attempt, "anna"))
 			require.NoError(t, b.Finish(t.Context(), attempt, nil))

@@ -37,26 +37,52 @@ type Caller struct {
 	CrossSite bool
 }
 
-// Attempt is one request of a caller for one use case. The edge fills in what it knows
-// of the request, the use case what it learns of the target.
-type Attempt struct {
-	Event domain.AuditEvent
-	// confirm asks whether the caller may still act; nil: there is no need to ask.
-	confirm func(context.Context) error
+// Request is what the edge knows of a request, for the audit log.
+type Request struct {
+	ID, TraceID                 string
+	ClientAddress, ForwardedFor string
+	Username                    string // the target's, where the address of the request has it
 }
 
+// Attempt is one request of a caller for one use case.
+type Attempt struct {
+	// event is for the audit log alone; nothing is decided by it.
+	event domain.AuditEvent
+	// confirm asks whether the caller may still act; nil: there is no need to ask.
+	confirm func(context.Context) error
+	// changed tells that something was written.
+	changed bool
+}
+
+// fields are what an attempt changes, by the names of the audit log.
+type fields = map[string]any
+
 // Begin starts an attempt.
-func (s *Service) Begin(action domain.Action) *Attempt {
-	return &Attempt{Event: domain.AuditEvent{Time: s.Now(), Action: action}}
+func (s *Service) Begin(action domain.Action, request Request) *Attempt {
+	return &Attempt{event: domain.AuditEvent{
+		Time:           s.Now(),
+		Action:         action,
+		RequestID:      request.ID,
+		TraceID:        request.TraceID,
+		ClientAddress:  request.ClientAddress,
+		ForwardedFor:   request.ForwardedFor,
+		TargetUsername: request.Username,
+	}}
 }
 
 // Admit finds out who the caller is and whether the caller may do the attempt's action.
-// It returns Unauthenticated or Forbidden, and Unavailable while it cannot know.
+// It returns Unauthenticated or Forbidden, Unavailable while it cannot know, and
+// RateLimited when the caller writes too often.
 func (s *Service) Admit(ctx context.Context, attempt *Attempt, caller Caller) error {
-	if s.Access.Mode == Off {
+	if s.Access.Mode != Off {
+		if err := s.unlessReporting(ctx, attempt, s.admit(ctx, attempt, caller)); err != nil {
+			return err
+		}
+	}
+	if !attempt.event.Action.Writes() {
 		return nil
 	}
-	return s.unlessReporting(ctx, attempt, s.admit(ctx, attempt, caller))
+	return s.limitWrites(attempt.event.Actor)
 }
 
 func (s *Service) admit(ctx context.Context, attempt *Attempt, caller Caller) error {
@@ -68,18 +94,18 @@ func (s *Service) admit(ctx context.Context, attempt *Attempt, caller Caller) er
 		}
 		return err
 	}
-	attempt.Event.Actor = actor
+	attempt.event.Actor = actor
 	if caller.CrossSite {
 		return &domain.Error{Kind: domain.Forbidden, Message: "This request came from another web site.", Err: errors.New("a browser's request from another site")}
 	}
 	roles := s.Access.ReadRoles
-	if attempt.Event.Action.Writes() {
+	if attempt.event.Action.Writes() {
 		roles = s.Access.WriteRoles
 	}
 	if !actor.HasAnyRole(roles) {
 		return &domain.Error{Kind: domain.Forbidden}
 	}
-	if attempt.Event.Action.Writes() && s.Introspector != nil {
+	if attempt.event.Action.Writes() && s.Introspector != nil {
 		attempt.confirm = func(ctx context.Context) error {
 			return s.unlessReporting(ctx, attempt, s.stillActive(ctx, caller.Token))
 		}
@@ -103,19 +129,35 @@ func (s *Service) unlessReporting(ctx context.Context, attempt *Attempt, err err
 		return err
 	}
 	failure := domain.AsError(err)
-	if attempt.Event.NotEnforced == "" {
-		attempt.Event.NotEnforced = failure.Kind
+	if attempt.event.NotEnforced == "" {
+		attempt.event.NotEnforced = failure.Kind
 	}
 	s.Observer.Refused(failure.Kind, false)
-	s.Log.WarnContext(ctx, "a caller who would be refused was let through", "action", string(attempt.Event.Action),
-		"reason", string(failure.Kind), "error", failure.Error(), "request_id", attempt.Event.RequestID)
+	s.Log.WarnContext(ctx, "a caller who would be refused was let through", "action", string(attempt.event.Action),
+		"reason", string(failure.Kind), "error", failure.Error(), "request_id", attempt.event.RequestID)
 	return nil
 }
+
+// write does what changes something, once the audit log has room for it. What would
+// change is noted in any case.
+func (s *Service) write(ctx context.Context, attempt *Attempt, before, after fields, do func() error) error {
+	attempt.note(before, after)
+	if err := s.Audit.Reserve(ctx); err != nil {
+		s.Observer.AuditFailed()
+		return err
+	}
+	err := do()
+	attempt.changed = attempt.changed || err == nil
+	return err
+}
+
+// note keeps what the attempt changes, or would change, for the audit log.
+func (a *Attempt) note(before, after fields) { a.event.Before, a.event.After = before, after }
 
 // Finish puts the attempt on record with its outcome, which err is. It returns what to
 // answer: err, or AuditUnavailable when something was written that is not on record now.
 func (s *Service) Finish(ctx context.Context, attempt *Attempt, err error) error {
-	event := &attempt.Event
+	event := &attempt.event
 	event.Outcome = domain.Allowed
 	if err != nil {
 		failure := domain.AsError(err)
@@ -138,7 +180,7 @@ func (s *Service) Finish(ctx context.Context, attempt *Attempt, err error) error
 		return err
 	}
 	unrecorded := &domain.Error{Kind: domain.AuditUnavailable, Err: recordErr}
-	if event.After != nil { // else there was nothing to change
+	if attempt.changed {
 		unrecorded.Message = "The change was made, but could not be put on record. Please report this."
 	}
 	return unrecorded

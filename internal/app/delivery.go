@@ -40,10 +40,10 @@ func (s *Service) mailNewUser(ctx context.Context, attempt *Attempt, user domain
 		}
 	}
 	if err != nil {
-		s.Log.WarnContext(ctx, "a new user's mail was not sent, or nobody knows", "error", domain.AsError(err).Error(), "request_id", attempt.Event.RequestID)
+		s.Log.WarnContext(ctx, "a new user's mail was not sent, or nobody knows", "error", domain.AsError(err).Error(), "request_id", attempt.event.RequestID)
 		return "", fmt.Sprintf("The mail to choose a password %s. Please use \"reset password\".", problem)
 	}
-	attempt.Event.After["mail_sent_to"] = user.Email.String()
+	attempt.event.After[domain.FieldMailSentTo] = user.Email.String()
 	return user.Email.String(), ""
 }
 

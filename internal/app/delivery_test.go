@@ -49,7 +49,7 @@ func (m *mailbox) SendActionsMail(ctx context.Context, id domain.UserID, actions
 // syncTariq creates tariq, a cashier, as an attempt from the beginning to its end.
 func (b *bench) syncTariq(t *testing.T) (app.SyncUserResult, error) {
 	t.Helper()
-	attempt := b.Begin(domain.ActionSyncUser)
+	attempt := b.Begin(domain.ActionSyncUser, app.Request{})
 	result, err := b.SyncUser(t.Context(), attempt, employee(t, "tariq", "tariq@bank.example", "Cashier"))
 	return result, b.Finish(t.Context(), attempt, err)
 }
@@ -184,7 +184,7 @@ func TestDelivery_NoMailIsBegunWithoutTime(t *testing.T) {
 		return domain.CreatedUser{ID: "7", RequiredActions: newBench(nil).RequiredActions}, nil
 	})
 	b := newBench(provider, delivering(app.DeliverByEmail))
-	result, err := b.SyncUser(ctx, b.Begin(domain.ActionSyncUser), employee(t, "tariq", "tariq@bank.example", "Cashier"))
+	result, err := b.SyncUser(ctx, b.Begin(domain.ActionSyncUser, app.Request{}), employee(t, "tariq", "tariq@bank.example", "Cashier"))
 	require.NoError(t, err)
 	assert.Equal(t, []string{mailNotSent}, result.Warnings)
 }
@@ -198,7 +198,7 @@ func TestDelivery_NobodyWhoExistsGetsAMail(t *testing.T) {
 	assert.Empty(t, result.EmailSentTo)
 	assert.Empty(t, provider.Mails())
 
-	_, err = newBench(provider, delivering(app.DeliverByEmail)).SyncUser(t.Context(), newBench(provider).Begin(domain.ActionSyncUser),
+	_, err = newBench(provider, delivering(app.DeliverByEmail)).SyncUser(t.Context(), newBench(provider).Begin(domain.ActionSyncUser, app.Request{}),
 		employee(t, "tariq", "other@bank.example", "Cashier"))
 	require.ErrorIs(t, err, domain.UsernameConflict)
 	assert.Empty(t, provider.Mails())

@@ -60,7 +60,7 @@ func (s *Service) drift(ctx context.Context, id domain.UserID, assignment domain
 // target of other changes is none here either, and nobody gains rights by a sync of the
 // own account.
 func (s *Service) repairable(ctx context.Context, attempt *Attempt, user domain.User) (bool, error) {
-	if !s.Repair || !user.Managed || attempt.Event.Actor.Is(user) {
+	if !s.Repair || !user.Managed || attempt.event.Actor.Is(user) {
 		return false, nil
 	}
 	err := s.unprotected(ctx, user)
@@ -72,11 +72,11 @@ func (s *Service) repairable(ctx context.Context, attempt *Attempt, user domain.
 
 // repair gives the user what it lacks. A group that the realm lacks stays away.
 func (s *Service) repair(ctx context.Context, attempt *Attempt, id domain.UserID, lacking domain.Assignment) (SyncUserResult, error) {
-	attempt.Event.After = addedFields(lacking)
-	if err := s.reserve(ctx); err != nil {
-		return SyncUserResult{}, err
-	}
-	missing, err := s.Provider.Assign(ctx, id, lacking)
+	var missing domain.Group
+	err := s.write(ctx, attempt, nil, addedFields(lacking), func() (err error) {
+		missing, err = s.Provider.Assign(ctx, id, lacking)
+		return err
+	})
 	if err != nil {
 		return SyncUserResult{}, namingRole(err, lacking.Role)
 	}
@@ -84,23 +84,23 @@ func (s *Service) repair(ctx context.Context, attempt *Attempt, id domain.UserID
 	if missing != "" {
 		result.Repaired.Group, result.Drift.Group = "", missing
 		result.Warnings = []string{s.warnOfMissingGroup(ctx, attempt, missing)}
-		attempt.Event.After = addedFields(result.Repaired)
+		attempt.event.After, attempt.changed = addedFields(result.Repaired), !result.Repaired.IsEmpty()
 	}
 	return result, nil
 }
 
 // addedFields is what the audit log says of a user who was given something; nil when it
 // was nothing.
-func addedFields(added domain.Assignment) map[string]any {
+func addedFields(added domain.Assignment) fields {
 	if added.IsEmpty() {
 		return nil
 	}
-	fields := map[string]any{}
+	given := fields{}
 	if added.Role != "" {
-		fields["added_realm_role"] = added.Role
+		given[domain.FieldAddedRealmRole] = added.Role
 	}
 	if added.Group != "" {
-		fields["added_group"] = added.Group
+		given[domain.FieldAddedGroup] = added.Group
 	}
-	return fields
+	return given
 }

@@ -51,7 +51,7 @@ func addAnna(t *testing.T, provider *memory.Provider, managed bool, in ...domain
 // syncAnna syncs anna, a cashier, as an attempt from the beginning to its end.
 func (b *bench) syncAnna(t *testing.T) (app.SyncUserResult, error) {
 	t.Helper()
-	attempt := b.Begin(domain.ActionSyncUser)
+	attempt := b.Begin(domain.ActionSyncUser, app.Request{})
 	result, err := b.SyncUser(t.Context(), attempt, employee(t, "anna", "anna@bank.example", "Cashier"))
 	return result, b.Finish(t.Context(), attempt, err)
 }

@@ -13,9 +13,7 @@ func (s *Service) EndSessions(ctx context.Context, attempt *Attempt, username do
 	if err != nil {
 		return err
 	}
-	attempt.Event.After = map[string]any{"sessions_revoked": true}
-	if err := s.reserve(ctx); err != nil {
-		return err
-	}
-	return s.Provider.EndSessions(ctx, user.ID)
+	return s.write(ctx, attempt, nil, fields{domain.FieldSessionsRevoked: true}, func() error {
+		return s.Provider.EndSessions(ctx, user.ID)
+	})
 }

@@ -112,7 +112,7 @@ func TestEvents_TellThatNothingWasCreated(t *testing.T) {
 	assert.Nil(t, exists.After)
 
 	b := newBench(provider)
-	attempt := b.Begin(domain.ActionSyncUser)
+	attempt := b.Begin(domain.ActionSyncUser, app.Request{})
 	_, err := b.SyncUser(t.Context(), attempt, employee(t, "anna", "another@bank.example", "Cashier"))
 	require.ErrorIs(t, b.Finish(t.Context(), attempt, err), domain.UsernameConflict)
 	conflict := b.audit.only(t)
@@ -163,7 +163,7 @@ func TestEvents_HoldNoSecret(t *testing.T) {
 	provider := newGuardedRealm(t)
 	const badToken = "eyJ-bad-token"
 	b := newBench(provider, checking(admin()), introspecting(&introspector{answer: active}))
-	attempt := b.Begin(domain.ActionSyncUser)
+	attempt := b.Begin(domain.ActionSyncUser, app.Request{})
 	require.NoError(t, b.Admit(t.Context(), attempt, app.Caller{Token: goodToken}))
 	result, err := b.SyncUser(t.Context(), attempt, employee(t, "tariq", "tariq@bank.example", "Cashier"))
 	require.NoError(t, err)

@@ -77,7 +77,7 @@ func TestFinish_TellsRefusalsFromFailures(t *testing.T) {
 		b := newBench(newMemory())
 		failure := &domain.Error{Kind: kind, Err: errors.New("cause")}
 
-		require.Equal(t, error(failure), b.Finish(t.Context(), b.Begin(domain.ActionSetStatus), failure))
+		require.Equal(t, error(failure), b.Finish(t.Context(), b.Begin(domain.ActionSetStatus, app.Request{}), failure))
 
 		event := b.audit.only(t)
 		assert.Equal(t, kind, event.Reason)
@@ -100,7 +100,7 @@ func TestFinish_CountsUsersWhoWereLeftIncomplete(t *testing.T) {
 	for _, kind := range domainKinds(t) {
 		b := newBench(newMemory())
 		failure := &domain.Error{Kind: kind, Err: errors.New("cause")}
-		require.Equal(t, error(failure), b.Finish(t.Context(), b.Begin(domain.ActionSyncUser), failure))
+		require.Equal(t, error(failure), b.Finish(t.Context(), b.Begin(domain.ActionSyncUser, app.Request{}), failure))
 		if kind == domain.Partial {
 			assert.Equal(t, 1, b.observer.partials)
 		} else {
@@ -108,7 +108,7 @@ func TestFinish_CountsUsersWhoWereLeftIncomplete(t *testing.T) {
 		}
 	}
 	b := newBench(newMemory())
-	require.NoError(t, b.Finish(t.Context(), b.Begin(domain.ActionSyncUser), nil))
+	require.NoError(t, b.Finish(t.Context(), b.Begin(domain.ActionSyncUser, app.Request{}), nil))
 	assert.Zero(t, b.observer.partials)
 }
 
@@ -118,7 +118,7 @@ func TestFinish_ReadsForeignErrorsAsTheEdgeDoes(t *testing.T) {
 		domain.Unavailable: context.Canceled,
 	} {
 		b := newBench(newMemory())
-		require.Equal(t, err, b.Finish(t.Context(), b.Begin(domain.ActionGetStatus), err))
+		require.Equal(t, err, b.Finish(t.Context(), b.Begin(domain.ActionGetStatus, app.Request{}), err))
 		event := b.audit.only(t)
 		assert.Equal(t, want, event.Reason)
 		assert.Equal(t, domain.Failed, event.Outcome)
@@ -127,7 +127,7 @@ func TestFinish_ReadsForeignErrorsAsTheEdgeDoes(t *testing.T) {
 
 func TestFinish_PutsSuccessOnRecordWithoutAReason(t *testing.T) {
 	b := newBench(newMemory())
-	require.NoError(t, b.Finish(t.Context(), b.Begin(domain.ActionGetStatus), nil))
+	require.NoError(t, b.Finish(t.Context(), b.Begin(domain.ActionGetStatus, app.Request{}), nil))
 	assert.Equal(t, domain.AuditEvent{Time: now(), Action: domain.ActionGetStatus, Outcome: domain.Allowed}, b.audit.only(t))
 }
 
@@ -136,7 +136,7 @@ func TestFinish_RecordsAlsoWhenTheRequestHasEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	b := newBench(newMemory())
-	require.NoError(t, b.Finish(ctx, b.Begin(domain.ActionSetStatus), nil))
+	require.NoError(t, b.Finish(ctx, b.Begin(domain.ActionSetStatus, app.Request{}), nil))
 	b.audit.only(t)
 }
 

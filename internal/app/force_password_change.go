@@ -22,10 +22,8 @@ func (s *Service) ForcePasswordChange(ctx context.Context, attempt *Attempt, use
 		return true, nil
 	}
 	actions := append([]domain.RequiredAction{domain.UpdatePassword}, user.RequiredActions...)
-	attempt.Event.Before = map[string]any{"required_actions": user.RequiredActions}
-	attempt.Event.After = map[string]any{"required_actions": actions}
-	if err := s.reserve(ctx); err != nil {
-		return false, err
-	}
-	return false, s.Provider.SetRequiredActions(ctx, user.ID, actions)
+	before, after := fields{domain.FieldRequiredActions: user.RequiredActions}, fields{domain.FieldRequiredActions: actions}
+	return false, s.write(ctx, attempt, before, after, func() error {
+		return s.Provider.SetRequiredActions(ctx, user.ID, actions)
+	})
 }

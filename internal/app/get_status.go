@@ -18,12 +18,12 @@ type Status struct {
 // GetStatus returns the state of a user's account, with its details where they are
 // wanted, which costs the provider more. It returns NotFound.
 func (s *Service) GetStatus(ctx context.Context, attempt *Attempt, username domain.Username, detailed bool) (Status, error) {
-	attempt.Event.TargetUsername = username.String()
+	attempt.event.TargetUsername = username.String()
 	user, err := s.Provider.FindUser(ctx, username)
 	if err != nil {
 		return Status{}, err
 	}
-	attempt.Event.TargetID = user.ID
+	attempt.event.TargetID = user.ID
 	status := Status{User: user}
 	err, detailsErr := sideBySide(func() (err error) {
 		status.Memberships, err = s.Provider.Memberships(ctx, user.ID)

@@ -15,7 +15,7 @@ import (
 func detailedStatus(t *testing.T, provider ports.IdentityProvider, name string) (app.Status, error) {
 	t.Helper()
 	b := newBench(provider)
-	return b.GetStatus(t.Context(), b.Begin(domain.ActionGetStatus), username(t, name), true)
+	return b.GetStatus(t.Context(), b.Begin(domain.ActionGetStatus, app.Request{}), username(t, name), true)
 }
 
 func TestGetStatus_TellsTheDetailsThatAreAskedFor(t *testing.T) {

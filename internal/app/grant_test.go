@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
 )
 
@@ -55,7 +56,7 @@ func TestSyncUser_CreatesNobodyWhomTheRealmWouldMakeMoreThanMapped(t *testing.T)
 	} {
 		provider := newRealm(test.change)
 		b := newBench(provider)
-		attempt := b.Begin(domain.ActionSyncUser)
+		attempt := b.Begin(domain.ActionSyncUser, app.Request{})
 		_, err := b.SyncUser(t.Context(), attempt, employee(t, "anna", "anna@bank.example", test.role))
 		err = b.Finish(t.Context(), attempt, err)
 

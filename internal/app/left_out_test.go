@@ -26,7 +26,7 @@ func withAttributes(t *testing.T) app.SyncUserInput {
 // sync syncs the employee as an attempt from the beginning to its end.
 func (b *bench) sync(t *testing.T, in app.SyncUserInput) (app.SyncUserResult, error) {
 	t.Helper()
-	attempt := b.Begin(domain.ActionSyncUser)
+	attempt := b.Begin(domain.ActionSyncUser, app.Request{})
 	result, err := b.SyncUser(t.Context(), attempt, in)
 	return result, b.Finish(t.Context(), attempt, err)
 }

@@ -161,7 +161,7 @@ func TestRepair_IsNotMadeForTheActor(t *testing.T) {
 	provider := newDriftRealm()
 	addAnna(t, provider, true)
 	b := newBench(provider, repairing, checking(domain.Actor{Subject: "s", Username: "Anna", Roles: []string{"admin"}}))
-	attempt := b.Begin(domain.ActionSyncUser)
+	attempt := b.Begin(domain.ActionSyncUser, app.Request{})
 	require.NoError(t, b.Admit(t.Context(), attempt, app.Caller{Token: goodToken}))
 	result, err := b.SyncUser(t.Context(), attempt, employee(t, "anna", "anna@bank.example", "Cashier"))
 	require.NoError(t, err)

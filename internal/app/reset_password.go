@@ -11,9 +11,24 @@ import (
 const resetLinkLifespan = 24 * time.Hour
 
 // ResetPassword mails the user a link to choose a new password and returns the address
-// the mail went to. It returns NotFound, ProtectedUser, NoEmail, UserDisabled and
-// EmailDeliveryFailed. Actors have other means for their own passwords.
+// the mail went to. It returns NotFound, ProtectedUser, NoEmail, UserDisabled,
+// EmailDeliveryFailed, and RateLimited while the user's cool-down lasts, which begins
+// with each mail that may have been sent. Actors have other means for their own passwords.
 func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username domain.Username) (email string, err error) {
+	giveBack, wait := s.mails.take(username.String())
+	if wait > 0 {
+		return "", &domain.Error{
+			Kind:       domain.RateLimited,
+			Message:    "A reset mail was sent to this user a moment ago. Please wait a little.",
+			RetryAfter: wait,
+		}
+	}
+	sent := false // or nobody can tell
+	defer func() {
+		if err != nil && !sent {
+			giveBack()
+		}
+	}()
 	user, err := s.target(ctx, attempt, username)
 	if err != nil {
 		return "", err
@@ -27,12 +42,23 @@ func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username 
 	if !user.Enabled {
 		return "", &domain.Error{Kind: domain.UserDisabled}
 	}
-	attempt.Event.After = map[string]any{"mail_sent_to": user.Email}
-	if err := s.reserve(ctx); err != nil {
-		return "", err
-	}
-	if err := s.Provider.SendActionsMail(ctx, user.ID, []domain.RequiredAction{domain.UpdatePassword}, resetLinkLifespan); err != nil {
+	err = s.write(ctx, attempt, nil, fields{domain.FieldMailSentTo: user.Email}, func() error {
+		err := s.Provider.SendActionsMail(ctx, user.ID, []domain.RequiredAction{domain.UpdatePassword}, resetLinkLifespan)
+		sent = err == nil || mayHaveBeenSent(domain.AsError(err).Kind)
+		return err
+	})
+	if err != nil {
 		return "", err
 	}
 	return user.Email, nil
+}
+
+// mayHaveBeenSent reports whether a failure leaves open if a mail went out.
+func mayHaveBeenSent(kind domain.Kind) bool {
+	switch kind {
+	case domain.Unavailable, domain.Timeout, domain.BadAnswer, domain.Internal:
+		return true
+	default:
+		return false
+	}
 }

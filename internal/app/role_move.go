@@ -52,13 +52,13 @@ func (s *Service) planMove(ctx context.Context, id domain.UserID, to domain.Assi
 	return move, nil
 }
 
-// note puts into the event what the move changes.
-func (m roleMove) note(event *domain.AuditEvent) {
+// note tells what the move changes, for the audit log.
+func (m roleMove) note(note func(field string, before, after any)) {
 	if m.given.Role != "" || len(m.roles) > 0 {
-		noteChange(event, "realm_roles", m.heldRoles, afterMove(m.heldRoles, m.roles, m.given.Role))
+		note(domain.FieldRealmRoles, m.heldRoles, afterMove(m.heldRoles, m.roles, m.given.Role))
 	}
 	if m.given.Group != "" || len(m.groups) > 0 {
-		noteChange(event, "groups", m.heldGroups, afterMove(m.heldGroups, m.groups, m.given.Group))
+		note(domain.FieldGroups, m.heldGroups, afterMove(m.heldGroups, m.groups, m.given.Group))
 	}
 }
 

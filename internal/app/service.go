@@ -7,7 +7,6 @@
 package app
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"time"
@@ -38,9 +37,13 @@ type Config struct {
 	// Repair makes SyncUser give existing users what they lack of the assignment, if this
 	// program created them and nothing protects them. Else it only tells.
 	Repair bool
+	// WritesPerMinute is how many writes each actor may attempt; zero means any number.
+	WritesPerMinute int
+	// ResetCooldown is the time between two reset mails to one user; zero means none.
+	ResetCooldown time.Duration
 	// Random is the source of temporary passwords, crypto/rand.Reader outside tests.
 	Random io.Reader
-	// Now is the clock of the audit log; nil means time.Now.
+	// Now is the clock of the audit log and of the limits; nil means time.Now.
 	Now func() time.Time
 	// Log receives warnings, never a secret; names of persons only where the audit log
 	// fails.
@@ -74,9 +77,10 @@ type Observer interface {
 //   - ForcePasswordChange makes a user change the password at the next sign-in.
 //   - GetStatus reports the state of a user's account.
 //
-// It keeps no state and is safe for concurrent use.
+// It keeps nothing but the counts of its limits and is safe for concurrent use.
 type Service struct {
 	Config
+	writes, mails *limit
 }
 
 // New makes a Service.
@@ -84,14 +88,9 @@ func New(config Config) *Service {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Service{Config: config}
-}
-
-// reserve makes sure that the attempt can be put on record, before something is written.
-func (s *Service) reserve(ctx context.Context) error {
-	err := s.Audit.Reserve(ctx)
-	if err != nil {
-		s.Observer.AuditFailed()
+	return &Service{
+		Config: config,
+		writes: newLimit(config.WritesPerMinute, time.Minute, config.Now),
+		mails:  newLimit(1, config.ResetCooldown, config.Now),
 	}
-	return err
 }

@@ -14,28 +14,30 @@ import (
 // after failed sign-ins, and disabling again ends sessions that an earlier attempt
 // may have left.
 func (s *Service) SetStatus(ctx context.Context, attempt *Attempt, username domain.Username, enabled bool) error {
-	attempt.Event.After = map[string]any{"enabled": enabled}
+	after := fields{domain.FieldEnabled: enabled}
+	attempt.note(nil, after) // also where the target is refused
 	user, err := s.target(ctx, attempt, username)
 	if err != nil {
 		return err
 	}
-	attempt.Event.Before = map[string]any{"enabled": user.Enabled}
+	before := fields{domain.FieldEnabled: user.Enabled}
+	attempt.note(before, after)
 	if !enabled {
-		err = notSelf(attempt, user)
+		if err := notSelf(attempt, user); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	if err := s.reserve(ctx); err != nil {
-		return err
-	}
-	if err := s.Provider.SetEnabled(ctx, user.ID, enabled); err != nil {
+	return s.write(ctx, attempt, before, after, func() error { return s.switchAccount(ctx, user.ID, enabled) })
+}
+
+func (s *Service) switchAccount(ctx context.Context, id domain.UserID, enabled bool) error {
+	if err := s.Provider.SetEnabled(ctx, id, enabled); err != nil {
 		return err
 	}
 	if enabled {
 		return nil
 	}
-	if err := s.Provider.EndSessions(ctx, user.ID); err != nil {
+	if err := s.Provider.EndSessions(ctx, id); err != nil {
 		return &domain.Error{
 			Kind:    domain.AsError(err).Kind,
 			Message: "The user is disabled now, but still has open sessions. Please disable again.",

@@ -66,28 +66,27 @@ func syncOutcome(result SyncUserResult, err error) string {
 
 func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInput) (SyncUserResult, error) {
 	user := s.newUser(in)
-	attempt.Event.TargetUsername = in.Username.String()
-	attempt.Event.FineractRole, attempt.Event.Assignment = in.FineractRole, user.Assignment
+	attempt.event.TargetUsername = in.Username.String()
+	attempt.event.FineractRole, attempt.event.Assignment = in.FineractRole, user.Assignment
 	if err := s.Guard.CheckName(in.Username.String()); err != nil {
 		return SyncUserResult{}, err
 	}
 	err := s.whileConfirming(ctx, attempt, func() error { return s.checkGrant(ctx, user.Assignment) })
-	if err == nil {
-		err = s.reserve(ctx)
-	}
 	if err != nil {
 		return SyncUserResult{}, err
 	}
-
-	attempt.Event.After = createdFields(user)
-	created, err := s.create(ctx, &user)
+	var created domain.CreatedUser
+	err = s.write(ctx, attempt, nil, createdFields(user), func() (err error) {
+		created, err = s.create(ctx, &user)
+		return err
+	})
 	switch {
 	case errors.Is(err, domain.UsernameConflict), errors.Is(err, domain.EmailConflict):
 		return s.existing(ctx, attempt, in, user.Assignment, err)
 	case err != nil:
 		return SyncUserResult{}, namingRole(err, user.Assignment.Role)
 	}
-	attempt.Event.TargetID = created.ID
+	attempt.event.TargetID = created.ID
 	result := SyncUserResult{ID: created.ID, Created: true, Password: user.Password, RequiredActions: created.RequiredActions}
 	result.Warnings = s.leftOut(ctx, attempt, user, created)
 	if s.Delivery.sendsMail() {
@@ -169,7 +168,7 @@ func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.Crea
 // has it, the conflict is what the provider said. Another person's account is not looked
 // at any further.
 func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInput, assignment domain.Assignment, conflict error) (SyncUserResult, error) {
-	attempt.Event.After = nil // Nobody was created.
+	attempt.note(nil, nil) // No user was created.
 	user, err := s.Provider.FindUser(ctx, in.Username)
 	if errors.Is(err, domain.NotFound) {
 		return SyncUserResult{}, conflict
@@ -177,7 +176,7 @@ func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInp
 	if err != nil {
 		return SyncUserResult{}, err
 	}
-	attempt.Event.TargetID = user.ID
+	attempt.event.TargetID = user.ID
 	if user.Email != "" && !in.Email.Matches(user.Email) {
 		return SyncUserResult{}, &domain.Error{Kind: domain.UsernameConflict, Err: conflict}
 	}

@@ -13,7 +13,7 @@ import (
 // still act and that nobody protects the user. It returns NotFound, ProtectedUser, and
 // what confirming the caller returns, which goes first.
 func (s *Service) target(ctx context.Context, attempt *Attempt, username domain.Username) (domain.User, error) {
-	attempt.Event.TargetUsername = username.String()
+	attempt.event.TargetUsername = username.String()
 	if err := s.Guard.CheckName(username.String()); err != nil {
 		return domain.User{}, err
 	}
@@ -24,7 +24,7 @@ func (s *Service) target(ctx context.Context, attempt *Attempt, username domain.
 		if err != nil {
 			return err
 		}
-		attempt.Event.TargetID = user.ID
+		attempt.event.TargetID = user.ID
 		return s.unprotected(ctx, user)
 	})
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Service) unprotected(ctx context.Context, user domain.User) error {
 // notSelf returns ProtectedUser when the target is the actor, who could lock everybody
 // out who might undo it.
 func notSelf(attempt *Attempt, user domain.User) error {
-	if attempt.Event.Actor.Is(user) {
+	if attempt.event.Actor.Is(user) {
 		return &domain.Error{Kind: domain.ProtectedUser, Message: "You cannot do this to your own account.", Err: errors.New("the target is the actor")}
 	}
 	return nil

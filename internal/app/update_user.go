@@ -38,7 +38,7 @@ type UpdateUserResult struct {
 // safe. Actors cannot change their own role.
 func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username domain.Username, in UpdateUserInput) (UpdateUserResult, error) {
 	if in.FineractRole != "" {
-		attempt.Event.FineractRole, attempt.Event.Assignment = in.FineractRole, s.Roles.Assign(in.FineractRole)
+		attempt.event.FineractRole, attempt.event.Assignment = in.FineractRole, s.Roles.Assign(in.FineractRole)
 	}
 	user, err := s.target(ctx, attempt, username)
 	if err != nil {
@@ -47,24 +47,44 @@ func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username dom
 	var move roleMove
 	if in.FineractRole != "" {
 		in.Change.Attributes = withRole(in.Change.Attributes, in.FineractRole)
-		if move, err = s.planMove(ctx, user.ID, attempt.Event.Assignment); err != nil {
+		if move, err = s.planMove(ctx, user.ID, attempt.event.Assignment); err != nil {
 			return UpdateUserResult{}, err
 		}
 	}
-	change := differing(&attempt.Event, user, in.Change)
-	move.note(&attempt.Event)
+	change := differing(user, in.Change)
+	before, after := changedFields(user, change, move)
+	attempt.note(before, after)
 	if !move.isEmpty() || namesAnotherRole(user, in.FineractRole) {
 		if err := notSelf(attempt, user); err != nil {
 			return UpdateUserResult{}, err
 		}
 	}
-	if attempt.Event.After == nil {
-		return UpdateUserResult{ID: user.ID}, nil
+	result := UpdateUserResult{ID: user.ID}
+	if change.IsEmpty() && move.isEmpty() {
+		return result, nil
 	}
-	if err := s.reserve(ctx); err != nil {
+	var unstored []domain.Attribute
+	var missing domain.Group
+	err = s.write(ctx, attempt, before, after, func() (err error) {
+		unstored, missing, err = s.update(ctx, user.ID, change, move)
+		return err
+	})
+	if err != nil {
 		return UpdateUserResult{}, err
 	}
-	return s.update(ctx, attempt, user.ID, change, move)
+	for _, name := range unstored {
+		delete(change.Attributes, name)
+	}
+	result.Warnings = warningsOfUnstored(unstored)
+	if missing != "" {
+		move.given.Group = ""
+		result.Warnings = append(result.Warnings, s.warnOfMissingGroup(ctx, attempt, missing))
+	}
+	// The realm may have kept nothing of it.
+	attempt.note(changedFields(user, change, move))
+	attempt.changed = !change.IsEmpty() || !move.isEmpty()
+	result.Assigned, result.RemovedRoles, result.RemovedGroups = move.given, move.roles, move.groups
+	return result, nil
 }
 
 // withRole returns the attributes with the Fineract role among them.
@@ -81,73 +101,63 @@ func namesAnotherRole(user domain.User, fineractRole string) bool {
 	return fineractRole != "" && present != "" && !strings.EqualFold(present, fineractRole)
 }
 
-// differing returns the part of the change that is not so already, and notes it in the
-// event.
-func differing(event *domain.AuditEvent, user domain.User, change domain.UserChange) domain.UserChange {
-	var rest domain.UserChange
-	if change.Email != nil && !change.Email.Matches(user.Email) {
-		rest.Email = change.Email
-		noteChange(event, "email", user.Email, change.Email.String())
+// differing returns the part of the change that is not so already.
+func differing(user domain.User, change domain.UserChange) domain.UserChange {
+	if change.Email != nil && change.Email.Matches(user.Email) {
+		change.Email = nil
 	}
-	if change.FirstName != nil && *change.FirstName != user.FirstName {
-		rest.FirstName = change.FirstName
-		noteChange(event, "first_name", user.FirstName, *change.FirstName)
+	if change.FirstName != nil && *change.FirstName == user.FirstName {
+		change.FirstName = nil
 	}
-	if change.LastName != nil && *change.LastName != user.LastName {
-		rest.LastName = change.LastName
-		noteChange(event, "last_name", user.LastName, *change.LastName)
+	if change.LastName != nil && *change.LastName == user.LastName {
+		change.LastName = nil
+	}
+	change.Attributes = maps.Clone(change.Attributes)
+	maps.DeleteFunc(change.Attributes, func(name domain.Attribute, value string) bool { return value == user.Attributes[name] })
+	return change
+}
+
+// changedFields is what the audit log says of a change; nil when it is none.
+func changedFields(user domain.User, change domain.UserChange, move roleMove) (before, after fields) {
+	before, after = fields{}, fields{}
+	note := func(field string, was, is any) { before[field], after[field] = was, is }
+	if change.Email != nil {
+		note(domain.FieldEmail, user.Email, change.Email.String())
+	}
+	if change.FirstName != nil {
+		note(domain.FieldFirstName, user.FirstName, *change.FirstName)
+	}
+	if change.LastName != nil {
+		note(domain.FieldLastName, user.LastName, *change.LastName)
 	}
 	for name, value := range change.Attributes {
-		if present := user.Attributes[name]; value != present {
-			if rest.Attributes == nil {
-				rest.Attributes = domain.Attributes{}
-			}
-			rest.Attributes[name] = value
-			noteChange(event, string(name), present, value)
-		}
+		note(string(name), user.Attributes[name], value)
 	}
-	return rest
+	move.note(note)
+	if len(after) == 0 {
+		return nil, nil
+	}
+	return before, after
 }
 
-// noteChange puts a field that changes into the event.
-func noteChange(event *domain.AuditEvent, field string, before, after any) {
-	if event.After == nil {
-		event.Before, event.After = map[string]any{}, map[string]any{}
-	}
-	event.Before[field], event.After[field] = before, after
-}
-
-// update makes the change: the data first, which the realm may refuse, then the move.
-func (s *Service) update(ctx context.Context, attempt *Attempt, id domain.UserID, change domain.UserChange, move roleMove) (UpdateUserResult, error) {
-	result := UpdateUserResult{ID: id}
+// update makes the change: the data first, which the realm may refuse, then the move. It
+// returns what the realm did not keep.
+func (s *Service) update(ctx context.Context, id domain.UserID, change domain.UserChange, move roleMove) (unstored []domain.Attribute, missing domain.Group, err error) {
 	if !change.IsEmpty() {
-		unstored, err := s.Provider.UpdateUser(ctx, id, change)
-		if err != nil {
-			return UpdateUserResult{}, err
+		if unstored, err = s.Provider.UpdateUser(ctx, id, change); err != nil {
+			return nil, "", err
 		}
-		result.Warnings = warningsOfUnstored(attempt, unstored)
 	}
-	missing, err := s.carryOut(ctx, id, move)
+	missing, err = s.carryOut(ctx, id, move)
 	switch {
 	case errors.Is(err, domain.UnknownRole) && change.IsEmpty():
-		return UpdateUserResult{}, namingRole(err, move.given.Role) // Nothing was changed.
+		err = namingRole(err, move.given.Role) // Nothing was changed.
 	case err != nil:
-		return UpdateUserResult{}, &domain.Error{
+		err = &domain.Error{
 			Kind:    domain.AsError(err).Kind,
 			Message: "The change is incomplete. Please send it again.",
 			Err:     err,
 		}
 	}
-	if missing != "" {
-		result.Warnings = append(result.Warnings, s.warnOfMissingGroup(ctx, attempt, missing))
-		move.given.Group = ""
-		delete(attempt.Event.Before, "groups")
-		delete(attempt.Event.After, "groups")
-		move.note(&attempt.Event)
-	}
-	if len(attempt.Event.After) == 0 {
-		attempt.Event.Before, attempt.Event.After = nil, nil // The realm has kept nothing of it.
-	}
-	result.Assigned, result.RemovedRoles, result.RemovedGroups = move.given, move.roles, move.groups
-	return result, nil
+	return unstored, missing, err
 }

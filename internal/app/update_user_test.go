@@ -49,7 +49,7 @@ func email(t *testing.T, text string) *domain.Email {
 // update takes an edit of veronica all the way.
 func (b *bench) update(t *testing.T, in app.UpdateUserInput) (app.UpdateUserResult, error) {
 	t.Helper()
-	attempt := b.Begin(domain.ActionUpdateUser)
+	attempt := b.Begin(domain.ActionUpdateUser, app.Request{})
 	result, err := b.UpdateUser(t.Context(), attempt, username(t, "Veronica"), in)
 	return result, b.Finish(t.Context(), attempt, err)
 }

@@ -14,43 +14,43 @@ import (
 func syncUser(t *testing.T, provider ports.IdentityProvider, in app.SyncUserInput) (app.SyncUserResult, error) {
 	t.Helper()
 	b := newBench(provider)
-	return b.SyncUser(t.Context(), b.Begin(domain.ActionSyncUser), in)
+	return b.SyncUser(t.Context(), b.Begin(domain.ActionSyncUser, app.Request{}), in)
 }
 
 func resetPassword(t *testing.T, provider ports.IdentityProvider, name string) (string, error) {
 	t.Helper()
 	b := newBench(provider)
-	return b.ResetPassword(t.Context(), b.Begin(domain.ActionResetPassword), username(t, name))
+	return b.ResetPassword(t.Context(), b.Begin(domain.ActionResetPassword, app.Request{}), username(t, name))
 }
 
 func setStatus(t *testing.T, provider ports.IdentityProvider, name string, enabled bool) error {
 	t.Helper()
 	b := newBench(provider)
-	return b.SetStatus(t.Context(), b.Begin(domain.ActionSetStatus), username(t, name), enabled)
+	return b.SetStatus(t.Context(), b.Begin(domain.ActionSetStatus, app.Request{}), username(t, name), enabled)
 }
 
 func forcePasswordChange(t *testing.T, provider ports.IdentityProvider, name string) (bool, error) {
 	t.Helper()
 	b := newBench(provider)
-	return b.ForcePasswordChange(t.Context(), b.Begin(domain.ActionForcePasswordChange), username(t, name))
+	return b.ForcePasswordChange(t.Context(), b.Begin(domain.ActionForcePasswordChange, app.Request{}), username(t, name))
 }
 
 func getStatus(t *testing.T, provider ports.IdentityProvider, name string) (app.Status, error) {
 	t.Helper()
 	b := newBench(provider)
-	return b.GetStatus(t.Context(), b.Begin(domain.ActionGetStatus), username(t, name), false)
+	return b.GetStatus(t.Context(), b.Begin(domain.ActionGetStatus, app.Request{}), username(t, name), false)
 }
 
 func updateUser(t *testing.T, provider ports.IdentityProvider, name string, in app.UpdateUserInput) (app.UpdateUserResult, error) {
 	t.Helper()
 	b := newBench(provider)
-	return b.UpdateUser(t.Context(), b.Begin(domain.ActionUpdateUser), username(t, name), in)
+	return b.UpdateUser(t.Context(), b.Begin(domain.ActionUpdateUser, app.Request{}), username(t, name), in)
 }
 
 func endSessions(t *testing.T, provider ports.IdentityProvider, name string) error {
 	t.Helper()
 	b := newBench(provider)
-	return b.EndSessions(t.Context(), b.Begin(domain.ActionEndSessions), username(t, name))
+	return b.EndSessions(t.Context(), b.Begin(domain.ActionEndSessions, app.Request{}), username(t, name))
 }
 
 // useCase is one thing that can be done to a user, whatever it gives back.
@@ -113,7 +113,7 @@ func reading() useCase {
 // attempt takes an attempt all the way, as the edge does.
 func (b *bench) attempt(t *testing.T, caller app.Caller, do useCase, name string) error {
 	t.Helper()
-	attempt := b.Begin(do.action)
+	attempt := b.Begin(do.action, app.Request{})
 	err := b.Admit(t.Context(), attempt, caller)
 	if err == nil {
 		err = do.call(t.Context(), t, b.Service, attempt, name)

@@ -17,7 +17,15 @@ const (
 )
 
 // Writes reports whether the action may change something.
-func (a Action) Writes() bool { return a != ActionGetStatus }
+func (a Action) Writes() bool {
+	switch a {
+	case ActionSyncUser, ActionResetPassword, ActionSetStatus, ActionForcePasswordChange, ActionUpdateUser, ActionEndSessions:
+		return true
+	case ActionGetStatus:
+		return false
+	}
+	return true // Of what it does not know, it expects the worst.
+}
 
 // Outcome is what became of an attempt.
 type Outcome string
@@ -56,3 +64,24 @@ type AuditEvent struct {
 	// Before and After hold the fields that the attempt changes, or would have changed.
 	Before, After map[string]any
 }
+
+// The names of fields in Before and After. Attributes go by their own names there.
+const (
+	FieldEmail           = "email"
+	FieldFirstName       = "first_name"
+	FieldLastName        = "last_name"
+	FieldEnabled         = "enabled"
+	FieldEmailVerified   = "email_verified"
+	FieldRequiredActions = "required_actions"
+	FieldMailSentTo      = "mail_sent_to"
+	FieldSessionsRevoked = "sessions_revoked"
+	// A new user's role and group.
+	FieldRealmRole = "realm_role"
+	FieldGroup     = "group"
+	// What an existing user was given by a sync.
+	FieldAddedRealmRole = "added_realm_role"
+	FieldAddedGroup     = "added_group"
+	// All that a user holds directly, where a change moves it.
+	FieldRealmRoles = "realm_roles"
+	FieldGroups     = "groups"
+)

@@ -3,6 +3,7 @@ package domain
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Kind says what sort of failure an [Error] is. A Kind is itself an error, so that
@@ -72,6 +73,8 @@ type Error struct {
 	// Fields says for InvalidField what is wrong with which field, such as "must not be
 	// empty". The edge makes the sentence of it.
 	Fields map[string]string
+	// RetryAfter is how long to wait before another attempt can succeed. Zero: not known.
+	RetryAfter time.Duration
 	// Err is the cause, for the log only. It carries no secret and no personal data.
 	Err error
 }

@@ -52,7 +52,7 @@ func layers() []layer {
 		}},
 		{path: "internal/adapters/auditlog", allows: []string{"internal/domain", "internal/ports", "golang.org/x/sys/unix"}},
 		{path: "internal/adapters/httpapi", allows: []string{
-			"internal/domain", "internal/app", "github.com/go-chi/chi/v5/...", "github.com/go-chi/httprate", "go.opentelemetry.io/otel/...",
+			"internal/domain", "internal/app", "github.com/go-chi/chi/v5/...", "go.opentelemetry.io/otel/...",
 			"github.com/swaggest/swgui/...",
 		}},
 		{path: "internal/adapters/telemetry", allows: []string{"internal/domain", "github.com/prometheus/client_golang/...", "go.opentelemetry.io/otel/...",

@@ -66,7 +66,7 @@ func TestDelivery_AMailThatFailsIsAWarning(t *testing.T) {
 	} {
 		provider := newRealm(t)
 		failures := failing{provider, map[string]error{"SendActionsMail": failureOf(kind)}}
-		a := newAPI(t, failures, delivering(app.DeliverByEmail), func(with *settings) { with.limits.ResetCooldown = budget })
+		a := newAPI(t, failures, delivering(app.DeliverByEmail), func(with *settings) { with.app.ResetCooldown = budget })
 		answer := a.send(http.MethodPost, "/sync/user", employee)
 		require.Equal(t, http.StatusCreated, answer.status, answer.body)
 		object := answer.object()

@@ -3,9 +3,11 @@ package httpapi
 import (
 	"cmp"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"user-sync-service/internal/domain"
 )
@@ -20,9 +22,9 @@ const (
 	wrongMethod     domain.Kind = "method_not_allowed"
 )
 
-// retryAfter is the number of seconds after which a caller may try again when the
-// identity provider is away or slow, or has too much to do.
-const retryAfter = 5
+// retryAfter is when a caller may try again when the identity provider is away or slow, or
+// has too much to do.
+const retryAfter = 5 * time.Second
 
 // answer is what a client gets for a kind of failure. The code is the kind's text.
 type answer struct {
@@ -93,11 +95,15 @@ func writeErrorStatus(w http.ResponseWriter, r *http.Request, status string, err
 	if failure.Kind == domain.InvalidField && len(fields) > 0 {
 		message = fieldsMessage(fields)
 	}
+	wait := failure.RetryAfter
 	switch known.status {
 	case http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+		wait = cmp.Or(wait, retryAfter)
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750, section 3
+	}
+	if wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	request := requestOf(r)
 	request.failure = failure

@@ -67,7 +67,6 @@ type observation struct {
 // settings are what a test may want otherwise.
 type settings struct {
 	app            app.Config
-	limits         httpapi.Limits
 	requestTimeout time.Duration
 	crossOrigin    *http.CrossOriginProtection
 	traces         trace.TracerProvider
@@ -106,7 +105,6 @@ func newAPI(t *testing.T, provider ports.IdentityProvider, change ...func(*setti
 	}
 	a.config = httpapi.Config{
 		Service:        app.New(with.app),
-		Limits:         with.limits,
 		RequestTimeout: with.requestTimeout,
 		CrossOrigin:    with.crossOrigin,
 		Health:         func() error { return a.healthErr },

@@ -53,18 +53,14 @@ func (a *api) protected(action domain.Action, handle useCase) http.HandlerFunc {
 
 // begin starts the attempt with what is known before anybody is asked.
 func (a *api) begin(r *http.Request, action domain.Action) *app.Attempt {
-	attempt := a.Service.Begin(action)
-	event := &attempt.Event
-	event.ClientAddress = clientAddress(r)
-	event.ForwardedFor = strings.Join(r.Header.Values("X-Forwarded-For"), ", ")
-	event.RequestID = requestOf(r).id
-	event.TraceID = traceID(r)
-	if given, username, err := target(r); err == nil {
-		event.TargetUsername = username.String()
-	} else {
-		event.TargetUsername = given
-	}
-	return attempt
+	given, _, _ := target(r) // An attempt on a name that cannot be is on record too.
+	return a.Service.Begin(action, app.Request{
+		ID:            requestOf(r).id,
+		TraceID:       traceID(r),
+		ClientAddress: clientAddress(r),
+		ForwardedFor:  strings.Join(r.Header.Values("X-Forwarded-For"), ", "),
+		Username:      given,
+	})
 }
 
 // perform takes the attempt as far as it gets. A panic is its failure, so that it is
@@ -82,11 +78,6 @@ func (a *api) perform(w http.ResponseWriter, r *http.Request, attempt *app.Attem
 	err = a.Service.Admit(r.Context(), attempt, app.Caller{Token: accessToken(r.Header), CrossSite: a.crossSite(r)})
 	if err != nil {
 		return reply{}, err
-	}
-	if action := attempt.Event.Action; action.Writes() {
-		if err := a.limits.admitWrite(w, r, attempt.Event.Actor); err != nil {
-			return reply{}, err
-		}
 	}
 	return handle(w, r, attempt)
 }

@@ -18,7 +18,7 @@ import (
 
 // limitingWrites is a service that lets each actor write so often in a minute.
 func limitingWrites(perMinute int) func(*settings) {
-	return func(with *settings) { with.limits.WritesPerMinute = perMinute }
+	return func(with *settings) { with.app.WritesPerMinute = perMinute }
 }
 
 // inBubble runs test with a clock that nobody has to wait for.

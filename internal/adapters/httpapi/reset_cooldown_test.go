@@ -43,7 +43,7 @@ func newCoolingAPI(t *testing.T, provider ports.IdentityProvider) (*api, *clock)
 	t.Helper()
 	clock := &clock{now: time.Date(2026, time.March, 1, 9, 30, 0, 0, time.UTC)}
 	return newAPI(t, provider, enforcing, func(with *settings) {
-		with.limits.ResetCooldown, with.limits.Now = time.Minute, clock.Now
+		with.app.ResetCooldown, with.app.Now = time.Minute, clock.Now
 		with.app.Guard.ProtectedUsers = []string{"forced"}
 	}), clock
 }

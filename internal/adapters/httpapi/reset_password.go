@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"user-sync-service/internal/app"
-	"user-sync-service/internal/domain"
 )
 
 // resetBody is the JSON of a reset mail that was sent.
@@ -16,21 +15,13 @@ type resetBody struct {
 }
 
 // resetPassword handles "POST /users/{username}/reset-password". It ignores the body.
-func (a *api) resetPassword(w http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
+func (a *api) resetPassword(_ http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
 	given, username, err := target(r)
-	if err != nil {
-		return reply{}, naming(err, "User "+given+" not found")
+	var email string
+	if err == nil {
+		email, err = a.Service.ResetPassword(r.Context(), attempt, username)
 	}
-	giveBack, err := a.limits.admitMail(w, username)
 	if err != nil {
-		return reply{}, err
-	}
-	email, err := a.Service.ResetPassword(r.Context(), attempt, username)
-	if err != nil {
-		// Without a change in the event it has not come to a mail.
-		if attempt.Event.After == nil || !mayHaveBeenSent(domain.AsError(err).Kind) {
-			giveBack()
-		}
 		return reply{}, naming(err, "User "+given+" not found")
 	}
 	return reply{status: http.StatusOK, body: resetBody{
@@ -39,14 +30,4 @@ func (a *api) resetPassword(w http.ResponseWriter, r *http.Request, attempt *app
 		Username: given,
 		Email:    email,
 	}}, nil
-}
-
-// mayHaveBeenSent reports whether a failure leaves open if a mail went out.
-func mayHaveBeenSent(kind domain.Kind) bool {
-	switch kind {
-	case domain.Unavailable, domain.Timeout, domain.BadAnswer, domain.Internal:
-		return true
-	default:
-		return false
-	}
 }

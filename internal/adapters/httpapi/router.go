@@ -28,7 +28,6 @@ var openAPIDocument []byte
 // Config is what New needs. All members are required.
 type Config struct {
 	Service *app.Service
-	Limits  Limits
 	// RequestTimeout bounds the work on a request about users, which is answered 504 then.
 	RequestTimeout time.Duration
 	// CrossOrigin recognises what browsers send on behalf of other sites.
@@ -56,13 +55,12 @@ type Config struct {
 
 type api struct {
 	Config
-	mux    *chi.Mux
-	limits *limits
+	mux *chi.Mux
 }
 
 // New returns the handler of all routes.
 func New(config Config) http.Handler {
-	a := &api{Config: config, mux: chi.NewMux(), limits: newLimits(config.Limits)}
+	a := &api{Config: config, mux: chi.NewMux()}
 	a.mux.Use(identify, a.trace, a.record, a.recoverPanic)
 	a.mux.NotFound(a.notFound)
 	a.mux.MethodNotAllowed(a.methodNotAllowed)
