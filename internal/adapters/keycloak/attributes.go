@@ -82,7 +82,7 @@ func withChanges(present map[string][]string, changes domain.Attributes, profile
 			wanted = nil // A blank value is none.
 		}
 		switch {
-		case slices.Equal(changed[key], wanted):
+		case slices.Equal(slices.Compact(slices.Clone(changed[key])), wanted): // also where it is stored twice, and has to stay so
 		case !profile.keeps(key):
 			unstored = append(unstored, name)
 		case wanted == nil:
