@@ -44,9 +44,9 @@ type Config struct {
 	// Observe is told of each request that is no probe: endpoint is the route's
 	// pattern, or "other".
 	Observe func(method, endpoint string, status int, duration time.Duration)
-	// Managed tells that metrics and probes have a listener of their own, see
+	// SeparateManagement tells that metrics and probes have a listener of their own, see
 	// [NewManagement].
-	Managed bool
+	SeparateManagement bool
 	// Docs serves the page that shows the OpenAPI document.
 	Docs bool
 	// Traces takes a span for each request.
@@ -78,7 +78,7 @@ func New(config Config) http.Handler {
 		if a.Docs {
 			a.document(prefix)
 		}
-		if !a.Managed {
+		if !a.SeparateManagement {
 			a.operate(prefix)
 		}
 	}
