@@ -47,9 +47,9 @@ func TestLoad_ReadsEachVariableOfAccess(t *testing.T) {
 		{"AUTH_MODE", "off", func(t *testing.T, c Config) { assert.Equal(t, app.Off, c.access().Mode) }},
 		{"AUTH_INTROSPECTION", "off", func(t *testing.T, c Config) { assert.Equal(t, introspectOff, c.AuthIntrospection) }},
 		{"AUTH_ISSUERS", " https://id.bank.example/realms/bank,http://keycloak:8080/realms/bank ", func(t *testing.T, c Config) {
-			assert.Equal(t, list{"https://id.bank.example/realms/bank", "http://keycloak:8080/realms/bank"}, c.AuthIssuers)
+			assert.Equal(t, list[string]{"https://id.bank.example/realms/bank", "http://keycloak:8080/realms/bank"}, c.AuthIssuers)
 		}},
-		{"AUTH_CLIENTS", "oauth2-proxy", func(t *testing.T, c Config) { assert.Equal(t, list{"oauth2-proxy"}, c.AuthClients) }},
+		{"AUTH_CLIENTS", "oauth2-proxy", func(t *testing.T, c Config) { assert.Equal(t, list[string]{"oauth2-proxy"}, c.AuthClients) }},
 		{"AUTH_WRITE_ROLES", " admin , Super User ,,web-app:operator, ", func(t *testing.T, c Config) {
 			roles := []string{"admin", "Super User", "web-app:operator"}
 			assert.Equal(t, app.Access{Mode: app.Enforce, WriteRoles: roles, ReadRoles: roles}, c.access(), "who may write may read")

@@ -32,7 +32,7 @@ type Config struct {
 	// KeycloakClientSecretFile names a file that holds the secret instead. It is read each
 	// time that the secret is needed, so that a rotation needs no restart.
 	KeycloakClientSecretFile string `envconfig:"KEYCLOAK_CLIENT_SECRET_FILE"`
-	// KeycloakTimeout bounds each single call to Keycloak, its repetitions included.
+	// KeycloakTimeout bounds each single call to Keycloak, its retries included.
 	// Keep it below RequestTimeout.
 	KeycloakTimeout duration `envconfig:"KEYCLOAK_TIMEOUT" default:"5s"`
 	// KeycloakMaxConcurrency is how many calls to Keycloak may be under way at once. As
@@ -50,7 +50,7 @@ type Config struct {
 	PasswordDelivery app.Delivery `envconfig:"TEMPORARY_PASSWORD_DELIVERY" default:"response"`
 	// RequiredActions are what new users must do at their first sign-in. Empty: nothing,
 	// but a temporary password must be changed in any case.
-	RequiredActions list `envconfig:"REQUIRED_ACTIONS" default:"UPDATE_PASSWORD,VERIFY_EMAIL,webauthn-register"`
+	RequiredActions list[domain.RequiredAction] `envconfig:"REQUIRED_ACTIONS" default:"UPDATE_PASSWORD,VERIFY_EMAIL,webauthn-register"`
 	// EmailVerified makes the addresses of new users count as verified.
 	EmailVerified bool `envconfig:"EMAIL_VERIFIED" default:"true"`
 	// AuthMode says what happens to callers without a token or a right: "enforce"
@@ -58,33 +58,34 @@ type Config struct {
 	AuthMode app.Mode `envconfig:"AUTH_MODE" default:"enforce"`
 	// AuthIssuers are the issuers whose tokens count. Empty: the one that the realm's
 	// discovery document names, which depends on the address it is asked by.
-	AuthIssuers list `envconfig:"AUTH_ISSUERS"`
+	AuthIssuers list[string] `envconfig:"AUTH_ISSUERS"`
 	// AuthClients are the clients one of which must have asked for a token, or be in its
 	// audience. Empty: any.
-	AuthClients list `envconfig:"AUTH_CLIENTS"`
+	AuthClients list[string] `envconfig:"AUTH_CLIENTS"`
 	// AuthWriteRoles are the roles one of which it takes to change anything: realm roles,
 	// and client roles as "client:role".
-	AuthWriteRoles list `envconfig:"AUTH_WRITE_ROLES" default:"admin"`
+	AuthWriteRoles list[string] `envconfig:"AUTH_WRITE_ROLES" default:"admin"`
 	// AuthReadRoles are the same for reading; empty means AuthWriteRoles. Name the write
 	// roles too, if those may read.
-	AuthReadRoles list `envconfig:"AUTH_READ_ROLES"`
+	AuthReadRoles list[string] `envconfig:"AUTH_READ_ROLES"`
 	// AuthIntrospection says when the realm is asked whether a token is still active:
 	// "writes" or "off". Off, a disabled administrator can write until the token expires.
 	AuthIntrospection string `envconfig:"AUTH_INTROSPECTION" default:"writes"`
 	// TrustedOrigins are the web app's own origins, such as https://admin.bank.example,
 	// where a gateway does not pass its Host on as it was.
-	TrustedOrigins list `envconfig:"TRUSTED_ORIGINS"`
+	TrustedOrigins list[string] `envconfig:"TRUSTED_ORIGINS"`
 	// RateLimitWrites is how many changes an actor may attempt in a minute; 0: any.
 	RateLimitWrites int `envconfig:"RATE_LIMIT_WRITES" default:"120"`
 	// ResetCooldown is the time between two reset mails to one user; 0: none.
 	ResetCooldown duration `envconfig:"RESET_COOLDOWN" default:"60s"`
 	// ProtectedUsers, ProtectedGroups (paths) and ProtectedRoles (realm roles) say who is
 	// never a target. Groups cost a call to Keycloak for each write.
-	ProtectedUsers  list `envconfig:"PROTECTED_USERS"`
-	ProtectedGroups list `envconfig:"PROTECTED_GROUPS"`
-	ProtectedRoles  list `envconfig:"PROTECTED_ROLES" default:"realm-admin"`
-	// PrivilegedRoles are granted only where the role map names them.
-	PrivilegedRoles list `envconfig:"PRIVILEGED_ROLES" default:"admin,Super User,realm-admin"`
+	ProtectedUsers  list[string]           `envconfig:"PROTECTED_USERS"`
+	ProtectedGroups list[string]           `envconfig:"PROTECTED_GROUPS"`
+	ProtectedRoles  list[domain.RealmRole] `envconfig:"PROTECTED_ROLES"`
+	// PrivilegedRoles are granted only where the role map names them. The defaults of both
+	// kinds of roles are those of domain.DefaultGuard.
+	PrivilegedRoles list[domain.RealmRole] `envconfig:"PRIVILEGED_ROLES"`
 	// AuditLog is "stdout" or the path of a file. While it cannot be written, nothing is
 	// changed.
 	AuditLog string `envconfig:"AUDIT_LOG" default:"stdout"`
@@ -102,10 +103,17 @@ type Config struct {
 // usageError is a command line that the program does not understand.
 type usageError struct{ error }
 
-// configError is a configuration that the program cannot run with.
-type configError struct {
-	faults []string
+// faults are sentences about what is wrong with the configuration.
+type faults []string
+
+func (f *faults) addIf(wrong bool, sentence string) {
+	if wrong {
+		*f = append(*f, sentence)
+	}
 }
+
+// configError is a configuration that the program cannot run with.
+type configError struct{ faults []string }
 
 func (e *configError) Error() string {
 	return "the configuration is not usable:\n  - " + strings.Join(e.faults, "\n  - ")
@@ -132,6 +140,8 @@ func readEnvironment() (config Config, faults []string) {
 		faults = append(faults, ".env: cannot be read as lines of NAME=value")
 	}
 	applyAliases()
+	guard := domain.DefaultGuard()
+	config.ProtectedRoles, config.PrivilegedRoles = guard.ProtectedRoles, guard.PrivilegedRoles
 	for {
 		err := envconfig.Process("", &config)
 		unreadable, ok := errors.AsType[*envconfig.ParseError](err)
@@ -145,109 +155,81 @@ func readEnvironment() (config Config, faults []string) {
 	}
 }
 
+// portAlone returns PORT, without a look at what else is set.
+func portAlone() (uint16, error) {
+	config, found := readEnvironment()
+	for _, fault := range found {
+		if strings.HasPrefix(fault, "PORT:") {
+			return 0, &configError{faults: []string{fault}}
+		}
+	}
+	return config.Port, nil
+}
+
 // Validate returns what is missing or contradictory, a sentence each.
 func (c Config) Validate() []string {
-	var faults []string
+	var found faults
 	for _, required := range []struct{ name, value string }{
 		{"KEYCLOAK_URL", c.KeycloakURL},
 		{"KEYCLOAK_REALM", c.KeycloakRealm},
 		{"KEYCLOAK_CLIENT_ID", c.KeycloakClientID},
 	} {
-		if strings.TrimSpace(required.value) == "" {
-			faults = append(faults, required.name+": must be set")
-		}
+		found.addIf(strings.TrimSpace(required.value) == "", required.name+": must be set")
 	}
 	if c.KeycloakURL != "" {
 		u, err := url.Parse(c.KeycloakURL)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			faults = append(faults, "KEYCLOAK_URL: must be an http or https URL without user, query and fragment")
-		}
+		found.addIf(err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "",
+			"KEYCLOAK_URL: must be an http or https URL without user, query and fragment")
 	}
-	faults = append(faults, c.validateClientSecret()...)
-	faults = append(faults, c.validateAccess()...)
-	faults = append(faults, c.validateOperation()...)
-	if c.OnExisting != onExistingReport && c.OnExisting != onExistingRepair {
-		faults = append(faults, "ON_EXISTING: must be report or repair")
-	}
-	return append(append(faults, c.validateNewUsers()...), c.validateBounds()...)
+	found = append(found, c.validateClientSecret()...)
+	found = append(found, c.validateAccess()...)
+	found = append(found, c.validateOperation()...)
+	found.addIf(c.OnExisting != onExistingReport && c.OnExisting != onExistingRepair, "ON_EXISTING: must be report or repair")
+	return append(append(found, c.validateNewUsers()...), c.validateBounds()...)
 }
 
 // validateNewUsers is Validate for what new users get.
-func (c Config) validateNewUsers() []string {
-	var faults []string
+func (c Config) validateNewUsers() (found faults) {
 	switch c.PasswordDelivery {
 	case app.DeliverInResponse, app.DeliverByEmail, app.DeliverBoth:
 	default:
-		faults = append(faults, "TEMPORARY_PASSWORD_DELIVERY: must be response, email or both")
+		found = append(found, "TEMPORARY_PASSWORD_DELIVERY: must be response, email or both")
 	}
-	once := make(map[string]bool)
-	for _, action := range c.RequiredActions {
-		if once[action] || strings.ContainsFunc(action, unicode.IsSpace) {
-			return append(faults, "REQUIRED_ACTIONS: must be names without blanks, each once, such as UPDATE_PASSWORD")
+	for i, action := range c.RequiredActions {
+		if slices.Contains(c.RequiredActions[:i], action) || strings.ContainsFunc(string(action), unicode.IsSpace) {
+			return append(found, "REQUIRED_ACTIONS: must be names without blanks, each once, such as UPDATE_PASSWORD")
 		}
-		once[action] = true
 	}
-	return faults
-}
-
-// requiredActions are those of new users.
-func (c Config) requiredActions() []domain.RequiredAction {
-	var actions []domain.RequiredAction
-	for _, action := range c.RequiredActions {
-		actions = append(actions, domain.RequiredAction(action))
-	}
-	return actions
+	return found
 }
 
 // validateBounds is Validate for what keeps work in bounds. A single call, a request and
 // a shutdown contain one another, so each must be given more time than the one before.
-func (c Config) validateBounds() []string {
-	var faults []string
-	if c.KeycloakTimeout <= 0 {
-		faults = append(faults, "KEYCLOAK_TIMEOUT: must be above zero")
-	}
-	if c.KeycloakTimeout >= c.RequestTimeout {
-		faults = append(faults, "REQUEST_TIMEOUT: must be above KEYCLOAK_TIMEOUT, or one slow call would use up a whole request")
-	}
-	if c.RequestTimeout >= c.ShutdownTimeout {
-		faults = append(faults, "SHUTDOWN_TIMEOUT: must be above REQUEST_TIMEOUT, or a shutdown would cut off requests under way")
-	}
-	if c.KeycloakMaxConcurrency < 1 {
-		faults = append(faults, "KEYCLOAK_MAX_CONCURRENCY: must be above zero")
-	}
-	return faults
+func (c Config) validateBounds() (found faults) {
+	found.addIf(c.KeycloakTimeout <= 0, "KEYCLOAK_TIMEOUT: must be above zero")
+	found.addIf(c.KeycloakTimeout >= c.RequestTimeout, "REQUEST_TIMEOUT: must be above KEYCLOAK_TIMEOUT, or one slow call would use up a whole request")
+	found.addIf(c.RequestTimeout >= c.ShutdownTimeout, "SHUTDOWN_TIMEOUT: must be above REQUEST_TIMEOUT, or a shutdown would cut off requests under way")
+	found.addIf(c.KeycloakMaxConcurrency < 1, "KEYCLOAK_MAX_CONCURRENCY: must be above zero")
+	return found
 }
 
 // validateAccess is Validate for who may do what.
-func (c Config) validateAccess() []string {
-	var faults []string
+func (c Config) validateAccess() (found faults) {
 	switch c.AuthMode {
 	case app.Enforce, app.Report, app.Off:
 	default:
-		faults = append(faults, "AUTH_MODE: must be enforce, report or off")
+		found = append(found, "AUTH_MODE: must be enforce, report or off")
 	}
-	if c.AuthIntrospection != introspectWrites && c.AuthIntrospection != introspectOff {
-		faults = append(faults, "AUTH_INTROSPECTION: must be writes or off")
-	}
-	if len(c.AuthWriteRoles) == 0 {
-		faults = append(faults, "AUTH_WRITE_ROLES: must name a role, or nobody could change anything")
-	}
-	if _, err := c.crossOrigin(); err != nil {
-		faults = append(faults, "TRUSTED_ORIGINS: must be origins such as https://admin.bank.example, without a path")
-	}
-	if c.RateLimitWrites < 0 {
-		faults = append(faults, "RATE_LIMIT_WRITES: must not be below zero")
-	}
-	if c.ResetCooldown < 0 {
-		faults = append(faults, "RESET_COOLDOWN: must not be below zero")
-	}
-	if slices.ContainsFunc(c.ProtectedGroups, func(path string) bool { return strings.Trim(path, "/") == "" }) {
-		faults = append(faults, "PROTECTED_GROUPS: must be paths of groups, such as head-office")
-	}
-	if strings.TrimSpace(c.AuditLog) == "" {
-		faults = append(faults, "AUDIT_LOG: must be stdout or the path of a file")
-	}
-	return faults
+	_, originErr := c.crossOrigin()
+	isRoot := func(path string) bool { return strings.Trim(path, "/") == "" }
+	found.addIf(c.AuthIntrospection != introspectWrites && c.AuthIntrospection != introspectOff, "AUTH_INTROSPECTION: must be writes or off")
+	found.addIf(len(c.AuthWriteRoles) == 0, "AUTH_WRITE_ROLES: must name a role, or nobody could change anything")
+	found.addIf(originErr != nil, "TRUSTED_ORIGINS: must be origins such as https://admin.bank.example, without a path")
+	found.addIf(c.RateLimitWrites < 0, "RATE_LIMIT_WRITES: must not be below zero")
+	found.addIf(c.ResetCooldown < 0, "RESET_COOLDOWN: must not be below zero")
+	found.addIf(slices.ContainsFunc(c.ProtectedGroups, isRoot), "PROTECTED_GROUPS: must be paths of groups, such as head-office")
+	found.addIf(strings.TrimSpace(c.AuditLog) == "", "AUDIT_LOG: must be stdout or the path of a file")
+	return found
 }
 
 // The values of ON_EXISTING.
@@ -273,15 +255,9 @@ func (c Config) access() app.Access {
 
 // guard is who is never a target and what is not given away.
 func (c Config) guard() domain.Guard {
-	guard := domain.Guard{ProtectedUsers: c.ProtectedUsers}
+	guard := domain.Guard{ProtectedUsers: c.ProtectedUsers, ProtectedRoles: c.ProtectedRoles, PrivilegedRoles: c.PrivilegedRoles}
 	for _, group := range c.ProtectedGroups {
 		guard.ProtectedGroups = append(guard.ProtectedGroups, domain.Group(strings.Trim(group, "/")))
-	}
-	for _, role := range c.ProtectedRoles {
-		guard.ProtectedRoles = append(guard.ProtectedRoles, domain.RealmRole(role))
-	}
-	for _, role := range c.PrivilegedRoles {
-		guard.PrivilegedRoles = append(guard.PrivilegedRoles, domain.RealmRole(role))
 	}
 	return guard
 }

@@ -72,7 +72,7 @@ func TestLoad_Defaults(t *testing.T) {
 	assert.Equal(t, 64, config.KeycloakMaxConcurrency)
 	assert.Equal(t, onExistingReport, config.OnExisting)
 	assert.Equal(t, app.DeliverInResponse, config.PasswordDelivery)
-	assert.Equal(t, []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor}, config.requiredActions())
+	assert.Equal(t, []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor}, []domain.RequiredAction(config.RequiredActions))
 	assert.True(t, config.EmailVerified)
 	assert.Equal(t, logLevel(slog.LevelInfo), config.LogLevel)
 	assert.Equal(t, "made-up", config.KeycloakClientSecret.Reveal())
@@ -100,9 +100,9 @@ func TestLoad_ReadsEachVariable(t *testing.T) {
 		{"TEMPORARY_PASSWORD_DELIVERY", "email", func(t *testing.T, c Config) { assert.Equal(t, app.DeliverByEmail, c.PasswordDelivery) }},
 		{"TEMPORARY_PASSWORD_DELIVERY", "both", func(t *testing.T, c Config) { assert.Equal(t, app.DeliverBoth, c.PasswordDelivery) }},
 		{"REQUIRED_ACTIONS", " CONFIGURE_TOTP , UPDATE_PASSWORD,", func(t *testing.T, c Config) {
-			assert.Equal(t, []domain.RequiredAction{"CONFIGURE_TOTP", domain.UpdatePassword}, c.requiredActions())
+			assert.Equal(t, []domain.RequiredAction{"CONFIGURE_TOTP", domain.UpdatePassword}, []domain.RequiredAction(c.RequiredActions))
 		}},
-		{"REQUIRED_ACTIONS", "", func(t *testing.T, c Config) { assert.Empty(t, c.requiredActions()) }},
+		{"REQUIRED_ACTIONS", "", func(t *testing.T, c Config) { assert.Empty(t, []domain.RequiredAction(c.RequiredActions)) }},
 		{"EMAIL_VERIFIED", "false", func(t *testing.T, c Config) { assert.False(t, c.EmailVerified) }},
 		{"EMAIL_VERIFIED", "true", func(t *testing.T, c Config) { assert.True(t, c.EmailVerified) }},
 		{"LOG_LEVEL", "Warning", func(t *testing.T, c Config) { assert.Equal(t, logLevel(slog.LevelWarn), c.LogLevel) }},

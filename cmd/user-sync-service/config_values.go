@@ -42,14 +42,14 @@ func (d *duration) Decode(text string) error {
 }
 
 // list is texts separated by commas. Blanks around them and empty ones do not count.
-type list []string
+type list[T ~string] []T
 
 // Decode implements envconfig.Decoder.
-func (l *list) Decode(text string) error { //nolint:unparam // The interface has the error.
+func (l *list[T]) Decode(text string) error { //nolint:unparam // The interface has the error.
 	*l = nil
 	for item := range strings.SplitSeq(text, ",") {
 		if item = strings.TrimSpace(item); item != "" {
-			*l = append(*l, item)
+			*l = append(*l, T(item))
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"user-sync-service/internal/adapters/auditlog"
+	"user-sync-service/internal/adapters/httpapi"
 	"user-sync-service/internal/adapters/memory"
 	"user-sync-service/internal/adapters/telemetry"
 	"user-sync-service/internal/app"
@@ -21,50 +23,63 @@ import (
 
 // demoOptions are the options of the subcommand demo.
 type demoOptions struct {
-	Port uint16 `default:"5000" help:"TCP port on 127.0.0.1; 0 picks a free one."`
+	Port *uint16 `help:"TCP port on 127.0.0.1; 0 picks a free one. The default is PORT, or 5000."`
 }
 
-// demoShutdownTimeout is enough for requests that never leave the process.
-const demoShutdownTimeout = 5 * time.Second
-
-// demoRequestTimeout is more than the demonstration ever takes.
-const demoRequestTimeout = 3 * time.Second
-
-// demoResetCooldown lets one try a second mail soon.
-const demoResetCooldown = 10 * time.Second
+// Requests never leave the process, and a second mail can be tried soon.
+const (
+	demoRequestTimeout  = 3 * time.Second
+	demoShutdownTimeout = 5 * time.Second
+	demoResetCooldown   = 10 * time.Second
+)
 
 // demo serves made-up users, to be tried out without a Keycloak. It listens on
 // 127.0.0.1 only.
 func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) error {
+	port := options.Port
+	if port == nil {
+		given, err := portAlone()
+		if err != nil {
+			return err
+		}
+		port = &given
+	}
 	provider, err := demoProvider()
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(int(options.Port))))
+	listener, err := listen(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(int(*port))))
 	if err != nil {
 		return err
 	}
 	printGuide(stdout, listener.Addr())
 	// The log goes elsewhere, so that the lines to copy stay readable.
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	return server{
-		log:             log,
-		metrics:         telemetry.NewMetrics(buildOf(domain.DefaultRoleMap())),
-		traces:          noop.NewTracerProvider(),
-		docs:            true,
-		provider:        provider,
-		realm:           "demo",
-		guard:           domain.DefaultGuard(),
-		access:          app.Access{Mode: app.Off}, // on 127.0.0.1, over made-up users
-		audit:           auditlog.New(stderr),
-		resetCooldown:   demoResetCooldown,
-		crossOrigin:     http.NewCrossOriginProtection(),
-		delivery:        app.DeliverInResponse,
-		requiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor},
-		emailVerified:   true,
-		requestTimeout:  demoRequestTimeout,
-		shutdownTimeout: demoShutdownTimeout,
-	}.serve(ctx, listener)
+	metrics := telemetry.NewMetrics(buildOf(domain.DefaultRoleMap()))
+	service := app.New(app.Config{
+		Provider:        provider,
+		Roles:           domain.DefaultRoleMap(),
+		Guard:           domain.DefaultGuard(),
+		Access:          app.Access{Mode: app.Off}, // on 127.0.0.1, over made-up users
+		Audit:           auditlog.New(stderr),
+		RequiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor},
+		EmailVerified:   true,
+		ResetCooldown:   demoResetCooldown,
+		Random:          rand.Reader,
+		Log:             log,
+		Observer:        metrics,
+	})
+	return serve(ctx, httpapi.Config{
+		Service:        service,
+		RequestTimeout: demoRequestTimeout,
+		CrossOrigin:    http.NewCrossOriginProtection(),
+		Realm:          "demo",
+		Log:            log,
+		Metrics:        metrics.Handler(),
+		Observe:        metrics.ObserveRequest,
+		Traces:         noop.NewTracerProvider(),
+		Docs:           true,
+	}, app.NewHealth(provider, log), listener, nil, demoShutdownTimeout)
 }
 
 // demoProvider is a realm with the roles and groups of the default role map and a few

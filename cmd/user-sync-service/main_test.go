@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -66,6 +68,25 @@ func TestRun_DemoEndsWell(t *testing.T) {
 	status, output := runUntilStopped(t, []string{"demo", "--port", "0"}, "/users/asha/keycloak-status")
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, output, "DEMONSTRATION")
+}
+
+// A machine with a second service on the usual port needs no flag.
+func TestRun_DemoListensOnPORTUnlessAFlagSaysOtherwise(t *testing.T) {
+	free := freeListener(t)
+	_, port, err := net.SplitHostPort(free.Addr().String())
+	require.NoError(t, err)
+	require.NoError(t, free.Close())
+	setEnvironment(t, map[string]string{"PORT": port, "LOG_LEVEL": "not for the demonstration"})
+	status, output := runUntilStopped(t, []string{"demo"}, "/livez")
+	assert.Equal(t, http.StatusOK, status)
+	assert.Contains(t, output, "http://127.0.0.1:"+port+"/")
+
+	setEnvironment(t, map[string]string{"PORT": "nonsense"})
+	misconfigured, ok := errors.AsType[*configError](run(t.Context(), []string{"demo"}, io.Discard, io.Discard))
+	require.True(t, ok)
+	assert.Equal(t, []string{"PORT: must be a number in range"}, misconfigured.faults)
+	status, _ = runUntilStopped(t, []string{"demo", "--port", "0"}, "/livez")
+	assert.Equal(t, http.StatusOK, status)
 }
 
 // Without Keycloak the program starts, says so, and ends well too.

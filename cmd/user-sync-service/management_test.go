@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -11,14 +10,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/trace/noop"
 
-	"user-sync-service/internal/adapters/auditlog"
 	"user-sync-service/internal/adapters/keycloak"
 	"user-sync-service/internal/adapters/memory"
 	"user-sync-service/internal/adapters/telemetry"
-	"user-sync-service/internal/app"
-	"user-sync-service/internal/domain"
 )
 
 // freeListener listens on a port that nobody else uses.
@@ -44,9 +39,9 @@ func get(t *testing.T, address, path string) (status int, body string) {
 func TestManagement_HasAListenerOfItsOwn(t *testing.T) {
 	management := freeListener(t)
 	state := keycloak.State{Circuit: "half_open", UnderWay: 2, LoggedIn: true, TokenAge: 3 * time.Second}
-	serving := start(t, memory.New(memory.Realm{}), func(s *server) {
+	serving := start(t, memory.New(memory.Realm{}), func(s *settings) {
 		s.management = management
-		s.keycloakState = func() keycloak.State { return state }
+		s.metrics.WatchKeycloak(func() telemetry.KeycloakState { return stateOf(state, s.health.Err()) })
 	})
 	for path, want := range map[string]int{"/metrics": 404, "/livez": 404, "/readyz": 404, "/debug/pprof/": 404, "/users/nobody/keycloak-status": 404, "/openapi.json": 200} {
 		status, _ := get(t, serving.address, path)
@@ -75,9 +70,9 @@ func TestManagement_HasAListenerOfItsOwn(t *testing.T) {
 func TestManagement_AnswersWhileTheRestDrains(t *testing.T) {
 	management := freeListener(t)
 	provider := newStuck()
-	serving := start(t, provider, func(s *server) {
+	serving := start(t, provider, func(s *settings) {
 		s.management = management
-		s.requestTimeout = time.Second
+		s.edge.RequestTimeout = time.Second
 	})
 	connection := serving.send(t, http.MethodGet, "/users/anna/keycloak-status", "")
 	<-provider.called
@@ -99,11 +94,8 @@ func TestServe_EndsWhenAListenerFails(t *testing.T) {
 	for _, name := range []string{"main", "management"} {
 		listeners := map[string]net.Listener{"main": freeListener(t), "management": freeListener(t)}
 		require.NoError(t, listeners[name].Close())
-		serving := server{
-			log: slog.New(slog.DiscardHandler), metrics: telemetry.NewMetrics(telemetry.Build{}), traces: noop.NewTracerProvider(),
-			provider: memory.New(memory.Realm{}), guard: domain.DefaultGuard(), access: app.Access{Mode: app.Off}, audit: auditlog.New(io.Discard),
-			crossOrigin: http.NewCrossOriginProtection(), requestTimeout: longest, shutdownTimeout: longest, management: listeners["management"],
-		}
+		serving := settingsFor(memory.New(memory.Realm{}), io.Discard)
+		serving.management = listeners["management"]
 		ended := make(chan error, 1)
 		go func() { ended <- serving.serve(t.Context(), listeners["main"]) }()
 		select {
@@ -121,7 +113,7 @@ func TestServe_EndsWhenAListenerFails(t *testing.T) {
 
 func TestHealthcheck_AsksWhereTheProbesAre(t *testing.T) {
 	management := freeListener(t)
-	serving := start(t, memory.New(memory.Realm{}), func(s *server) { s.management = management })
+	serving := start(t, memory.New(memory.Realm{}), func(s *settings) { s.management = management })
 	_, port, err := net.SplitHostPort(serving.address)
 	require.NoError(t, err)
 	_, managementPort, err := net.SplitHostPort(management.Addr().String())

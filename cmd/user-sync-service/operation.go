@@ -47,22 +47,16 @@ type Operation struct {
 const lastTracesTimeout = time.Second
 
 // validateOperation is Validate for what operators care about alone.
-func (o Operation) validateOperation() []string {
-	var faults []string
-	if o.LogFormat != "json" && o.LogFormat != "text" {
-		faults = append(faults, "LOG_FORMAT: must be json or text")
-	}
-	if o.ManagementAddr != "" && !isAddress(o.ManagementAddr) {
-		faults = append(faults, "MANAGEMENT_ADDR: must be host:port or :port")
-	}
+func (o Operation) validateOperation() (found faults) {
+	found.addIf(o.LogFormat != "json" && o.LogFormat != "text", "LOG_FORMAT: must be json or text")
+	found.addIf(o.ManagementAddr != "" && !isAddress(o.ManagementAddr), "MANAGEMENT_ADDR: must be host:port or :port")
 	for _, endpoint := range []struct{ name, value string }{
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", o.OTLPEndpoint},
 		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", o.OTLPTracesEndpoint},
 	} {
 		u, err := url.Parse(endpoint.value)
-		if endpoint.value != "" && (err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "") {
-			faults = append(faults, endpoint.name+": must be an http or https URL, such as http://collector:4317")
-		}
+		found.addIf(endpoint.value != "" && (err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == ""),
+			endpoint.name+": must be an http or https URL, such as http://collector:4317")
 	}
 	for _, protocol := range []struct{ name, value string }{
 		{"OTEL_EXPORTER_OTLP_PROTOCOL", o.OTLPProtocol},
@@ -71,15 +65,15 @@ func (o Operation) validateOperation() []string {
 		switch telemetry.Protocol(protocol.value) {
 		case "", telemetry.GRPC, telemetry.HTTPProtobuf:
 		default:
-			faults = append(faults, protocol.name+": must be grpc or http/protobuf")
+			found = append(found, protocol.name+": must be grpc or http/protobuf")
 		}
 	}
 	switch o.TracesExporter {
 	case "", "otlp", tracesOff:
 	default:
-		faults = append(faults, "OTEL_TRACES_EXPORTER: must be otlp or none")
+		found = append(found, "OTEL_TRACES_EXPORTER: must be otlp or none")
 	}
-	return faults
+	return found
 }
 
 // tracesOff is the value of OTEL_TRACES_EXPORTER for no traces.

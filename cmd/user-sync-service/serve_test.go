@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"user-sync-service/internal/adapters/auditlog"
+	"user-sync-service/internal/adapters/httpapi"
 	"user-sync-service/internal/adapters/memory"
 	"user-sync-service/internal/adapters/telemetry"
 	"user-sync-service/internal/app"
@@ -56,23 +58,53 @@ type running struct {
 	stop    func()        // begins to drain
 }
 
+// settings are what a test may want otherwise.
+type settings struct {
+	core       app.Config
+	edge       httpapi.Config
+	metrics    *telemetry.Metrics
+	health     *app.Health
+	management net.Listener
+}
+
+// settingsFor serve the provider to callers who are not checked.
+func settingsFor(provider ports.IdentityProvider, output io.Writer) settings {
+	log, metrics := slog.New(slog.NewJSONHandler(output, nil)), telemetry.NewMetrics(telemetry.Build{})
+	return settings{
+		core: app.Config{
+			Provider: provider,
+			Roles:    domain.DefaultRoleMap(),
+			Guard:    domain.DefaultGuard(),
+			Access:   app.Access{Mode: app.Off},
+			Audit:    auditlog.New(output),
+			Random:   rand.Reader,
+			Log:      log,
+			Observer: metrics,
+		},
+		edge: httpapi.Config{
+			RequestTimeout: longest,
+			CrossOrigin:    http.NewCrossOriginProtection(),
+			Realm:          "bank",
+			Log:            log,
+			Metrics:        metrics.Handler(),
+			Observe:        metrics.ObserveRequest,
+			Traces:         noop.NewTracerProvider(),
+		},
+		metrics: metrics,
+		health:  app.NewHealth(provider, log),
+	}
+}
+
+func (s settings) serve(ctx context.Context, listener net.Listener) error {
+	s.edge.Service = app.New(s.core)
+	return serve(ctx, s.edge, s.health, listener, s.management, longest)
+}
+
 // start serves the provider until the end of the test, at which it must end well.
-func start(t *testing.T, provider ports.IdentityProvider, change func(*server)) running {
+func start(t *testing.T, provider ports.IdentityProvider, change func(*settings)) running {
 	t.Helper()
 	var output lockedBuffer
-	serving := server{
-		log:             slog.New(slog.NewJSONHandler(&output, nil)),
-		metrics:         telemetry.NewMetrics(telemetry.Build{}),
-		traces:          noop.NewTracerProvider(),
-		provider:        provider,
-		realm:           "bank",
-		guard:           domain.DefaultGuard(),
-		access:          app.Access{Mode: app.Off},
-		audit:           auditlog.New(&output),
-		crossOrigin:     http.NewCrossOriginProtection(),
-		requestTimeout:  longest,
-		shutdownTimeout: longest,
-	}
+	serving := settingsFor(provider, &output)
 	change(&serving)
 	listener, err := listen(t.Context(), "127.0.0.1:0")
 	require.NoError(t, err)
@@ -119,7 +151,7 @@ func (r running) send(t *testing.T, method, path, body string) net.Conn {
 
 func TestServe_AnswersWhenTheProviderHangs(t *testing.T) {
 	provider := newStuck()
-	serving := start(t, provider, func(s *server) { s.requestTimeout = 100 * time.Millisecond })
+	serving := start(t, provider, func(s *settings) { s.edge.RequestTimeout = 100 * time.Millisecond })
 	status, body := answerOn(t, serving.send(t, http.MethodGet, "/users/anna/keycloak-status", ""))
 	assert.Equal(t, http.StatusGatewayTimeout, status)
 	assert.Equal(t, "provider_timeout", body["code"])
@@ -130,7 +162,7 @@ func TestServe_AnswersWhenTheProviderHangs(t *testing.T) {
 
 func TestServe_ACallerWhoGoesAwayCancelsTheWork(t *testing.T) {
 	provider := newStuck()
-	serving := start(t, provider, func(*server) {})
+	serving := start(t, provider, func(*settings) {})
 	connection := serving.dial(t)
 	_, err := fmt.Fprint(connection, "GET /users/anna/keycloak-status HTTP/1.1\r\nHost: x\r\n\r\n")
 	require.NoError(t, err)
@@ -151,7 +183,7 @@ func TestServe_ACallerWhoGoesAwayCancelsTheWork(t *testing.T) {
 // asked.
 func TestServe_ASlowBodyIsNotTakenForASlowProvider(t *testing.T) {
 	const budget = 100 * time.Millisecond
-	serving := start(t, newStuck(), func(s *server) { s.requestTimeout = budget })
+	serving := start(t, newStuck(), func(s *settings) { s.edge.RequestTimeout = budget })
 	const firstPart, rest = `{"username":"ines","email":"ines@bank.example",`, `"role":"Accountant"}`
 	connection := serving.dial(t)
 	_, err := fmt.Fprintf(connection, "POST /sync/user HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(firstPart)+len(rest), firstPart)
@@ -174,7 +206,7 @@ func TestServe_RepairsUsersOnlyWhereThatIsWanted(t *testing.T) {
 		provider := memory.New(memory.Realm{Roles: []domain.RealmRole{"accountant"}})
 		_, err := provider.AddUser(domain.User{Username: "ines", Email: "ines@bank.example", Enabled: true, Managed: true}, "")
 		require.NoError(t, err)
-		serving := start(t, provider, func(s *server) { s.repair = test.repair })
+		serving := start(t, provider, func(s *settings) { s.core.Repair = test.repair })
 		status, body := answerOn(t, serving.send(t, http.MethodPost, "/sync/user", employee))
 		assert.Equal(t, http.StatusOK, status)
 		assert.Equal(t, map[string]any{"role": "accountant"}, body[test.member], "%v", body)
@@ -185,8 +217,8 @@ func TestServe_RepairsUsersOnlyWhereThatIsWanted(t *testing.T) {
 func TestServe_GivesNewUsersWhatIsConfigured(t *testing.T) {
 	const employee = `{"username":"ines","email":"ines@bank.example","role":"Accountant"}`
 	provider := memory.New(memory.Realm{Roles: []domain.RealmRole{"accountant"}})
-	serving := start(t, provider, func(s *server) {
-		s.delivery, s.requiredActions, s.emailVerified = app.DeliverByEmail, []domain.RequiredAction{"CONFIGURE_TOTP"}, true
+	serving := start(t, provider, func(s *settings) {
+		s.core.Delivery, s.core.RequiredActions, s.core.EmailVerified = app.DeliverByEmail, []domain.RequiredAction{"CONFIGURE_TOTP"}, true
 	})
 	status, body := answerOn(t, serving.send(t, http.MethodPost, "/sync/user", employee))
 	assert.Equal(t, http.StatusCreated, status)
@@ -205,7 +237,7 @@ func (failingCreation) CreateUser(context.Context, domain.NewUser) (domain.Creat
 
 func TestServe_CountsUsersWhoWereLeftIncomplete(t *testing.T) {
 	provider := memory.New(memory.Realm{Roles: []domain.RealmRole{"accountant"}})
-	serving := start(t, failingCreation{provider}, func(*server) {})
+	serving := start(t, failingCreation{provider}, func(*settings) {})
 	status, body := answerOn(t, serving.send(t, http.MethodPost, "/sync/user", `{"username":"ines","email":"ines@bank.example","role":"Accountant"}`))
 	assert.Equal(t, http.StatusBadGateway, status)
 	assert.Equal(t, "partial", body["code"])

@@ -1,6 +1,11 @@
 package main
 
-import "runtime/debug"
+import (
+	"runtime/debug"
+
+	"user-sync-service/internal/adapters/telemetry"
+	"user-sync-service/internal/domain"
+)
 
 // revision is the commit where a build says so with -ldflags "-X main.revision=...", as
 // the Dockerfile does: what is built outside of a repository does not know it otherwise.
@@ -34,4 +39,10 @@ func versionAndRevision() (version, commit string) {
 		}
 	}
 	return version, commit
+}
+
+// buildOf is what the metrics say of the running program.
+func buildOf(roles domain.RoleMap) telemetry.Build {
+	version, revision := versionAndRevision()
+	return telemetry.Build{Version: version, Revision: revision, RoleMap: roles.Fingerprint()}
 }

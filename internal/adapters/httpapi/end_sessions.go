@@ -1,7 +1,7 @@
 package httpapi
 
 import (
-	"net/http"
+	"context"
 
 	"user-sync-service/internal/app"
 )
@@ -15,18 +15,12 @@ type endedBody struct {
 }
 
 // endSessions handles "POST /users/{username}/logout". It ignores the body.
-func (a *api) endSessions(_ http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
-	given, username, err := target(r)
-	if err == nil {
-		err = a.Service.EndSessions(r.Context(), attempt, username)
-	}
-	if err != nil {
-		return reply{}, naming(err, "User "+given+" not found")
-	}
-	return reply{status: http.StatusOK, body: endedBody{
+func (a *api) endSessions(ctx context.Context, attempt *app.Attempt, user target, _ struct{}) (any, error) {
+	err := a.Service.EndSessions(ctx, attempt, user.name)
+	return endedBody{
 		Status:          "success",
-		Message:         "All sessions of user " + given + " were ended",
-		Username:        given,
+		Message:         "All sessions of user " + user.given + " were ended",
+		Username:        user.given,
 		SessionsRevoked: true,
-	}}, nil
+	}, err
 }

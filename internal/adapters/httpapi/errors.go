@@ -126,12 +126,15 @@ func fieldsMessage(fields map[string]string) string {
 	return "The field '" + first + "' " + fields[first] + "."
 }
 
-// naming gives a NotFound the sentence that names the user as the caller did.
-func naming(err error, sentence string) error {
-	failure := *domain.AsError(err)
-	if failure.Kind != domain.NotFound {
-		return err
+// inMembers gives the fields that the identity provider refuses the names that the
+// request's body has for attributes.
+func inMembers(fields map[string]string) map[string]string {
+	renamed := maps.Clone(fields)
+	for _, m := range append(attributeMembers(), attributeMember{member: "role", attribute: domain.FineractRoleName}) {
+		if problem, ok := fields[string(m.attribute)]; ok {
+			delete(renamed, string(m.attribute))
+			renamed[m.member] = problem
+		}
 	}
-	failure.Message = sentence
-	return &failure
+	return renamed
 }

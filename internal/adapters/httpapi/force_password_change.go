@@ -1,7 +1,7 @@
 package httpapi
 
 import (
-	"net/http"
+	"context"
 
 	"user-sync-service/internal/app"
 )
@@ -15,18 +15,11 @@ type forcedBody struct {
 
 // forcePasswordChange handles "POST /users/{username}/force-password-change". It
 // ignores the body.
-func (a *api) forcePasswordChange(_ http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
-	given, username, err := target(r)
-	already := false
-	if err == nil {
-		already, err = a.Service.ForcePasswordChange(r.Context(), attempt, username)
-	}
-	if err != nil {
-		return reply{}, naming(err, "User "+given+" not found")
-	}
-	message := "User " + given + " will be required to change password on next login"
+func (a *api) forcePasswordChange(ctx context.Context, attempt *app.Attempt, user target, _ struct{}) (any, error) {
+	already, err := a.Service.ForcePasswordChange(ctx, attempt, user.name)
+	message := "User " + user.given + " will be required to change password on next login"
 	if already {
-		message = "User " + given + " already has password change required"
+		message = "User " + user.given + " already has password change required"
 	}
-	return reply{status: http.StatusOK, body: forcedBody{Status: "success", Message: message, Username: given}}, nil
+	return forcedBody{Status: "success", Message: message, Username: user.given}, err
 }

@@ -1,7 +1,7 @@
 package httpapi
 
 import (
-	"errors"
+	"context"
 	"net/http"
 	"time"
 
@@ -43,27 +43,13 @@ type detailsBody struct {
 
 // getStatus handles "GET /users/{username}/keycloak-status", with "?detail=full" for all
 // that there is to know.
-func (a *api) getStatus(_ http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
-	detailed, err := wantsDetails(r)
-	if err != nil {
-		return reply{}, err
-	}
-	given, username, err := target(r)
-	var status app.Status
-	if err == nil {
-		status, err = a.Service.GetStatus(r.Context(), attempt, username, detailed)
-	}
-	switch {
-	case errors.Is(err, domain.NotFound):
-		return reply{errorStatus: "not_found"}, naming(err, "User "+given+" not found in Keycloak")
-	case err != nil:
-		return reply{}, err
-	}
-	return reply{status: http.StatusOK, body: statusBody{Status: "success", User: userBodyOf(status)}}, nil
+func (a *api) getStatus(ctx context.Context, attempt *app.Attempt, user target, detailed bool) (any, error) {
+	status, err := a.Service.GetStatus(ctx, attempt, user.name, detailed)
+	return statusBody{Status: "success", User: userBodyOf(status)}, err
 }
 
-// wantsDetails reads the parameter "detail".
-func wantsDetails(r *http.Request) (bool, error) {
+// readDetail reads the parameter "detail".
+func readDetail(_ http.ResponseWriter, r *http.Request, _ target) (detailed bool, err error) {
 	const parameter, full = "detail", "full"
 	values := r.URL.Query()[parameter]
 	if len(values) == 0 {
@@ -122,12 +108,4 @@ func timeOrNull(t time.Time) *string {
 		return nil
 	}
 	return new(t.Format(time.RFC3339Nano))
-}
-
-// orEmpty returns a list that encodes as [] rather than null.
-func orEmpty[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
 }

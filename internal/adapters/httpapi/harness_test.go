@@ -115,9 +115,9 @@ func newAPI(t *testing.T, provider ports.IdentityProvider, change ...func(*setti
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 			_, _ = w.Write([]byte(metricsText)) // A recorder never fails.
 		}),
-		Traces:  with.traces,
-		Managed: with.managed,
-		Docs:    with.docs,
+		Traces:             with.traces,
+		SeparateManagement: with.managed,
+		Docs:               with.docs,
 		Observe: func(method, endpoint string, status int, _ time.Duration) {
 			a.mu.Lock()
 			defer a.mu.Unlock()

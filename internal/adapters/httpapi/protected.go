@@ -53,13 +53,13 @@ func (a *api) protected(action domain.Action, handle useCase) http.HandlerFunc {
 
 // begin starts the attempt with what is known before anybody is asked.
 func (a *api) begin(r *http.Request, action domain.Action) *app.Attempt {
-	given, _, _ := target(r) // An attempt on a name that cannot be is on record too.
+	user, _ := targetOf(r) // An attempt on a name that cannot be is on record too.
 	return a.Service.Begin(action, app.Request{
 		ID:            requestOf(r).id,
 		TraceID:       traceID(r),
 		ClientAddress: clientAddress(r),
 		ForwardedFor:  strings.Join(r.Header.Values("X-Forwarded-For"), ", "),
-		Username:      given,
+		Username:      user.given,
 	})
 }
 

@@ -1,7 +1,7 @@
 package httpapi
 
 import (
-	"net/http"
+	"context"
 
 	"user-sync-service/internal/app"
 )
@@ -15,19 +15,7 @@ type resetBody struct {
 }
 
 // resetPassword handles "POST /users/{username}/reset-password". It ignores the body.
-func (a *api) resetPassword(_ http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
-	given, username, err := target(r)
-	var email string
-	if err == nil {
-		email, err = a.Service.ResetPassword(r.Context(), attempt, username)
-	}
-	if err != nil {
-		return reply{}, naming(err, "User "+given+" not found")
-	}
-	return reply{status: http.StatusOK, body: resetBody{
-		Status:   "success",
-		Message:  "Password reset email sent to " + email,
-		Username: given,
-		Email:    email,
-	}}, nil
+func (a *api) resetPassword(ctx context.Context, attempt *app.Attempt, user target, _ struct{}) (any, error) {
+	email, err := a.Service.ResetPassword(ctx, attempt, user.name)
+	return resetBody{Status: "success", Message: "Password reset email sent to " + email, Username: user.given, Email: email}, err
 }

@@ -44,9 +44,9 @@ type Config struct {
 	// Observe is told of each request that is no probe: endpoint is the route's
 	// pattern, or "other".
 	Observe func(method, endpoint string, status int, duration time.Duration)
-	// Managed tells that metrics and probes have a listener of their own, see
+	// SeparateManagement tells that metrics and probes have a listener of their own, see
 	// [NewManagement].
-	Managed bool
+	SeparateManagement bool
 	// Docs serves the page that shows the OpenAPI document.
 	Docs bool
 	// Traces takes a span for each request.
@@ -66,19 +66,19 @@ func New(config Config) http.Handler {
 	a.mux.MethodNotAllowed(a.methodNotAllowed)
 	for _, prefix := range []string{"", pathPrefix} {
 		a.mux.Post(prefix+"/sync/user", a.protected(domain.ActionSyncUser, a.syncUser))
-		a.mux.Post(prefix+"/users/{username}/reset-password", a.protected(domain.ActionResetPassword, a.resetPassword))
-		a.mux.Put(prefix+"/users/{username}/status", a.protected(domain.ActionSetStatus, a.setStatus))
-		a.mux.Post(prefix+"/users/{username}/force-password-change", a.protected(domain.ActionForcePasswordChange, a.forcePasswordChange))
-		a.mux.Put(prefix+"/users/{username}", a.protected(domain.ActionUpdateUser, a.updateUser))
-		a.mux.Post(prefix+"/users/{username}/logout", a.protected(domain.ActionEndSessions, a.endSessions))
-		a.mux.Get(prefix+"/users/{username}/keycloak-status", a.protected(domain.ActionGetStatus, a.getStatus))
+		a.mux.Post(prefix+"/users/{username}/reset-password", onUser(a, domain.ActionResetPassword, ignoreBody, a.resetPassword))
+		a.mux.Put(prefix+"/users/{username}/status", onUser(a, domain.ActionSetStatus, readEnabled, a.setStatus))
+		a.mux.Post(prefix+"/users/{username}/force-password-change", onUser(a, domain.ActionForcePasswordChange, ignoreBody, a.forcePasswordChange))
+		a.mux.Put(prefix+"/users/{username}", onUser(a, domain.ActionUpdateUser, readUpdateUser, a.updateUser))
+		a.mux.Post(prefix+"/users/{username}/logout", onUser(a, domain.ActionEndSessions, ignoreBody, a.endSessions))
+		a.mux.Get(prefix+"/users/{username}/keycloak-status", onUser(a, domain.ActionGetStatus, readDetail, a.getStatus))
 
 		a.mux.Get(prefix+"/health", a.health)
 		a.mux.Get(prefix+"/openapi.json", a.openAPI)
 		if a.Docs {
 			a.document(prefix)
 		}
-		if !a.Managed {
+		if !a.SeparateManagement {
 			a.operate(prefix)
 		}
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 
 	"user-sync-service/internal/app"
@@ -16,50 +17,34 @@ type setStatusBody struct {
 	SessionsRevoked bool   `json:"sessions_revoked,omitempty"`
 }
 
-// setStatus handles "PUT /users/{username}/status". It looks at the body before the
-// user.
-func (a *api) setStatus(w http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
-	body, err := readObject(w, r)
-	if err != nil {
-		return reply{}, err
-	}
-	enabled, err := parseEnabled(body)
-	if err != nil {
-		return reply{}, err
-	}
-	given, username, err := target(r)
-	if err == nil {
-		err = a.Service.SetStatus(r.Context(), attempt, username, enabled)
-	}
-	if err != nil {
-		return reply{}, naming(err, "User "+given+" not found")
-	}
+// setStatus handles "PUT /users/{username}/status".
+func (a *api) setStatus(ctx context.Context, attempt *app.Attempt, user target, enabled bool) (any, error) {
+	err := a.Service.SetStatus(ctx, attempt, user.name, enabled)
 	word := "disabled"
 	if enabled {
 		word = "enabled"
 	}
-	return reply{status: http.StatusOK, body: setStatusBody{
+	return setStatusBody{
 		Status:          "success",
-		Message:         "User " + given + " " + word + " successfully",
-		Username:        given,
+		Message:         "User " + user.given + " " + word + " successfully",
+		Username:        user.given,
 		Enabled:         enabled,
 		SessionsRevoked: !enabled,
-	}}, nil
+	}, err
 }
 
-// notBoolean is the problem of a member that must be a boolean.
-const notBoolean = "must be true or false"
-
-func parseEnabled(body object) (bool, error) {
+func readEnabled(w http.ResponseWriter, r *http.Request, _ target) (enabled bool, err error) {
 	const member = "enabled"
-	raw, ok := body[member]
-	switch {
-	case !ok:
-		return false, &domain.Error{Kind: missingField, Message: "Missing 'enabled' field in request body"}
-	case string(raw) == "true":
-		return true, nil
-	case string(raw) == "false":
-		return false, nil
+	body, err := readObject(w, r)
+	if err != nil {
+		return false, err
 	}
-	return false, invalidMember(member, notBoolean)
+	raw, there := body.members[member]
+	switch {
+	case !there:
+		return false, &domain.Error{Kind: missingField, Message: "Missing 'enabled' field in request body"}
+	case string(raw) != "true" && string(raw) != "false":
+		return false, invalidMember(member, notBoolean)
+	}
+	return string(raw) == "true", nil
 }

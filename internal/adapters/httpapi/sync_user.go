@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 
@@ -37,11 +38,7 @@ func assignmentBodyOf(assignment domain.Assignment) *assignmentBody {
 
 // syncUser handles "POST /sync/user".
 func (a *api) syncUser(w http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
-	body, err := readObject(w, r)
-	if err != nil {
-		return reply{}, err
-	}
-	in, err := parseSyncUser(body)
+	in, err := readSyncUser(w, r)
 	if err != nil {
 		return reply{}, err
 	}
@@ -70,39 +67,23 @@ func (a *api) syncUser(w http.ResponseWriter, r *http.Request, attempt *app.Atte
 	}}, nil
 }
 
-// parseSyncUser looks at the members in the order that the contract fixes: username,
+// readSyncUser looks at the members in the order that the contract fixes: username,
 // email, role, then the others. Members it does not know are ignored.
-func parseSyncUser(body object) (in app.SyncUserInput, err error) {
-	username, err := body.requiredText("username")
+func readSyncUser(w http.ResponseWriter, r *http.Request) (in app.SyncUserInput, err error) {
+	body, err := readObject(w, r)
 	if err != nil {
 		return in, err
 	}
-	email, err := body.requiredText("email")
-	if err != nil {
-		return in, err
+	username, email := body.required("username"), body.required("email")
+	in.Username = parsed(body, username, domain.ParseUsername)
+	in.Email = parsed(body, email, domain.ParseEmail)
+	if in.FineractRole = body.role(); in.FineractRole == "" {
+		body.fail(roleMissing())
 	}
-	if in.Username, err = domain.ParseUsername(username); err != nil {
-		return in, err
-	}
-	if in.Email, err = domain.ParseEmail(email); err != nil {
-		return in, err
-	}
-	role, there, err := body.role()
-	if err == nil && !there {
-		err = roleMissing()
-	}
-	if err != nil {
-		return in, err
-	}
-	in.FineractRole = role
-	if in.FirstName, _, err = body.text("firstName"); err != nil {
-		return in, err
-	}
-	if in.LastName, _, err = body.text("lastName"); err != nil {
-		return in, err
-	}
-	in.Attributes, err = body.attributes()
+	in.FirstName = *cmp.Or(body.text("firstName"), new(""))
+	in.LastName = *cmp.Or(body.text("lastName"), new(""))
+	in.Attributes = body.attributes()
 	// A new user has nothing to take away.
 	maps.DeleteFunc(in.Attributes, func(_ domain.Attribute, value string) bool { return value == "" })
-	return in, err
+	return in, body.err
 }

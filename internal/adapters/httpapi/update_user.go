@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -25,33 +26,18 @@ type removedBody struct {
 	Groups []domain.Group     `json:"groups"`
 }
 
-// updateUser handles "PUT /users/{username}". It looks at the body before the user.
-func (a *api) updateUser(w http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
-	body, err := readObject(w, r)
-	if err != nil {
-		return reply{}, err
-	}
-	given, username, targetErr := target(r)
-	in, err := parseUpdateUser(body, given)
-	if err != nil {
-		return reply{}, err
-	}
-	var result app.UpdateUserResult
-	if err = targetErr; err == nil {
-		result, err = a.Service.UpdateUser(r.Context(), attempt, username, in)
-	}
-	if err != nil {
-		return reply{}, naming(err, "User "+given+" not found")
-	}
-	return reply{status: http.StatusOK, body: updatedBody{
+// updateUser handles "PUT /users/{username}".
+func (a *api) updateUser(ctx context.Context, attempt *app.Attempt, user target, in app.UpdateUserInput) (any, error) {
+	result, err := a.Service.UpdateUser(ctx, attempt, user.name, in)
+	return updatedBody{
 		Status:   "success",
-		Message:  "User " + given + " updated successfully",
-		Username: given,
+		Message:  "User " + user.given + " updated successfully",
+		Username: user.given,
 		ID:       result.ID,
 		Assigned: assignmentBodyOf(result.Assigned),
 		Removed:  removedBodyOf(result),
 		Warnings: result.Warnings,
-	}}, nil
+	}, err
 }
 
 // removedBodyOf returns nil when the user was not moved to another role or group.
@@ -62,53 +48,24 @@ func removedBodyOf(result app.UpdateUserResult) *removedBody {
 	return &removedBody{Roles: orEmpty(result.RemovedRoles), Groups: orEmpty(result.RemovedGroups)}
 }
 
-// parseUpdateUser looks at the members in the order of parseSyncUser. Absent and null
-// are the same: what is not there stays as it is. The username is the path's.
-func parseUpdateUser(body object, username string) (in app.UpdateUserInput, err error) {
-	if named, there, err := body.text("username"); err != nil {
-		return in, err
-	} else if there && !strings.EqualFold(named, username) {
-		return in, invalidMember("username", "cannot be changed")
-	}
-	if in.Change.Email, err = body.optionalEmail(); err != nil {
-		return in, err
-	}
-	if in.FineractRole, _, err = body.role(); err != nil {
-		return in, err
-	}
-	if in.Change.FirstName, err = body.optionalText("firstName"); err != nil {
-		return in, err
-	}
-	if in.Change.LastName, err = body.optionalText("lastName"); err != nil {
-		return in, err
-	}
-	if in.Change.Attributes, err = body.attributes(); err != nil {
-		return in, err
-	}
-	if in.Change.IsEmpty() && in.FineractRole == "" {
-		return in, &domain.Error{Kind: missingField, Message: "There is nothing to change: send at least one field, such as email or role."}
-	}
-	return in, nil
-}
-
-// optionalText returns nil for a member that is not there.
-func (o object) optionalText(member string) (*string, error) {
-	text, there, err := o.text(member)
-	if err != nil || !there {
-		return nil, err
-	}
-	return &text, nil
-}
-
-// optionalEmail returns nil when there is no member "email".
-func (o object) optionalEmail() (*domain.Email, error) {
-	text, err := o.optionalText("email")
-	if err != nil || text == nil {
-		return nil, err
-	}
-	email, err := domain.ParseEmail(*text)
+// readUpdateUser looks at the members in the order of readSyncUser. Absent and null are
+// the same: what is not there stays as it is. The username is the path's.
+func readUpdateUser(w http.ResponseWriter, r *http.Request, user target) (in app.UpdateUserInput, err error) {
+	body, err := readObject(w, r)
 	if err != nil {
-		return nil, err
+		return in, err
 	}
-	return &email, nil
+	if named := body.text("username"); named != nil && !strings.EqualFold(*named, user.given) {
+		body.refuse("username", "cannot be changed")
+	}
+	if email := body.text("email"); email != nil {
+		in.Change.Email = new(parsed(body, *email, domain.ParseEmail))
+	}
+	in.FineractRole = body.role()
+	in.Change.FirstName, in.Change.LastName = body.text("firstName"), body.text("lastName")
+	in.Change.Attributes = body.attributes()
+	if in.Change.IsEmpty() && in.FineractRole == "" {
+		body.fail(&domain.Error{Kind: missingField, Message: "There is nothing to change: send at least one field, such as email or role."})
+	}
+	return in, body.err
 }

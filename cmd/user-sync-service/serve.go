@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"net"
+	"strconv"
+	"time"
+
+	"user-sync-service/internal/adapters/accesstoken"
+	"user-sync-service/internal/adapters/auditlog"
+	"user-sync-service/internal/adapters/httpapi"
+	"user-sync-service/internal/adapters/keycloak"
+	"user-sync-service/internal/adapters/telemetry"
+	"user-sync-service/internal/app"
+	"user-sync-service/internal/domain"
+)
+
+// serveKeycloak serves the realm that the environment names.
+func serveKeycloak(ctx context.Context, stdout io.Writer) error {
+	config, err := Load()
+	if err != nil {
+		return err
+	}
+	log := config.logger(stdout)
+	if names := ineffectiveVariables(); len(names) > 0 {
+		log.Warn("these variables have no effect", "names", names)
+	}
+	traces, closeTraces, err := config.traces(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer closeTraces() // Last: what is ended before may still make spans.
+	metrics := telemetry.NewMetrics(buildOf(domain.DefaultRoleMap()))
+	provider := keycloak.New(keycloak.Config{
+		URL:            config.KeycloakURL,
+		Realm:          config.KeycloakRealm,
+		ClientID:       config.KeycloakClientID,
+		ClientSecret:   config.clientSecret(),
+		CallTimeout:    time.Duration(config.KeycloakTimeout),
+		MaxConcurrency: config.KeycloakMaxConcurrency,
+		Log:            log,
+		Observer:       metrics,
+		Traces:         traces,
+	})
+	defer provider.Close()
+	tokens := accesstoken.New(accesstoken.Config{
+		URL:      config.KeycloakURL,
+		Realm:    config.KeycloakRealm,
+		Issuers:  config.AuthIssuers,
+		Clients:  config.AuthClients,
+		Timeout:  time.Duration(config.KeycloakTimeout),
+		Observer: metrics,
+		Traces:   traces,
+	})
+	defer tokens.Close()
+	audit, err := openAuditLog(config.AuditLog, stdout)
+	if err != nil {
+		return err
+	}
+	defer audit.Close()
+	core := app.Config{
+		Provider:        provider,
+		Roles:           domain.DefaultRoleMap(),
+		Guard:           config.guard(),
+		Access:          config.access(),
+		Verifier:        tokens,
+		Audit:           audit,
+		Delivery:        config.PasswordDelivery,
+		RequiredActions: config.RequiredActions,
+		EmailVerified:   config.EmailVerified,
+		Repair:          config.OnExisting == onExistingRepair,
+		WritesPerMinute: config.RateLimitWrites,
+		ResetCooldown:   time.Duration(config.ResetCooldown),
+		Random:          rand.Reader,
+		Log:             log,
+		Observer:        metrics,
+	}
+	if config.AuthIntrospection == introspectWrites {
+		core.Introspector = provider
+	}
+	crossOrigin, err := config.crossOrigin()
+	if err != nil {
+		return err // Validate has found it before.
+	}
+	listener, err := listen(ctx, net.JoinHostPort(config.ListenHost, strconv.Itoa(int(config.Port))))
+	if err != nil {
+		return err
+	}
+	var management net.Listener
+	if config.ManagementAddr != "" {
+		if management, err = listen(ctx, config.ManagementAddr); err != nil {
+			return err
+		}
+	}
+	health := app.NewHealth(provider, log)
+	metrics.WatchKeycloak(func() telemetry.KeycloakState { return stateOf(provider.State(), health.Err()) })
+	return serve(ctx, httpapi.Config{
+		Service:        app.New(core),
+		RequestTimeout: time.Duration(config.RequestTimeout),
+		CrossOrigin:    crossOrigin,
+		Realm:          config.KeycloakRealm,
+		Log:            log,
+		Metrics:        metrics.Handler(),
+		Observe:        metrics.ObserveRequest,
+		Traces:         traces,
+		Docs:           config.APIDocs,
+	}, health, listener, management, time.Duration(config.ShutdownTimeout))
+}
+
+// stateOf puts what the provider says of itself and the outcome of the latest check into
+// the words of the metrics.
+func stateOf(state keycloak.State, check error) telemetry.KeycloakState {
+	return telemetry.KeycloakState{
+		Up: check == nil, Circuit: state.Circuit, UnderWay: state.UnderWay, TokenAge: state.TokenAge, LoggedIn: state.LoggedIn,
+	}
+}
+
+// openAuditLog opens the audit log that the configuration names.
+func openAuditLog(name string, stdout io.Writer) (*auditlog.Log, error) {
+	if name == "stdout" {
+		return auditlog.New(stdout), nil
+	}
+	log, err := auditlog.Open(name)
+	if err != nil {
+		return nil, &configError{faults: []string{"AUDIT_LOG: " + err.Error()}}
+	}
+	return log, nil
+}

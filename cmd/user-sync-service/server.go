@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"user-sync-service/internal/adapters/httpapi"
+	"user-sync-service/internal/app"
+)
+
+// Limits on slow clients.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	answerTimeout     = 5 * time.Second // to write an answer, once the work is done
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+)
+
+// serve answers HTTP requests until ctx ends. Then it refuses new connections and gives
+// the requests under way until the shutdown timeout. Of the configuration it sets Health
+// and Ready itself. The management listener is for metrics, probes and profiles; nil: the
+// first two are served with the rest.
+func serve(ctx context.Context, config httpapi.Config, health *app.Health, listener, management net.Listener, shutdownTimeout time.Duration) error {
+	var draining atomic.Bool
+	log, authMode := config.Log, config.Service.Access.Mode
+	config.Health, config.Ready = health.Err, func() bool { return !draining.Load() }
+	config.SeparateManagement = management != nil
+	server := newServer(httpapi.New(config), log)
+	server.ReadTimeout = min(readTimeout, config.RequestTimeout) // A client that is too slow is not taken for a slow provider.
+	server.WriteTimeout += config.RequestTimeout
+
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stopBackground()
+	running.Go(func() { health.Run(background) })
+	if authMode == app.Off {
+		running.Go(func() { warnOfOpenDoor(background, log) })
+	}
+
+	failed := make(chan error, 2)
+	if management != nil {
+		operators := newServer(httpapi.NewManagement(config), log)
+		running.Go(func() { failed <- operators.Serve(management) })
+		// Last: while requests are drained, probes and metrics are answered.
+		defer operators.Close()
+		log.Info("serving metrics and probes", "management", management.Addr().String())
+	}
+	running.Go(func() { failed <- server.Serve(listener) })
+	log.Info("serving", "address", listener.Addr().String(), "realm", config.Realm, "auth_mode", string(authMode), "version", version())
+
+	select {
+	case err := <-failed:
+		_ = server.Close() // It may be the other listener that failed.
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	draining.Store(true)
+	log.Info("draining", "timeout", shutdownTimeout)
+	deadline, cancel := context.WithTimeout(background, shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(deadline); err != nil {
+		_ = server.Close() // Shutdown has told what is wrong.
+		return fmt.Errorf("requests were still under way after %s: %w", shutdownTimeout, err)
+	}
+	log.Info("stopped")
+	return nil
+}
+
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      readTimeout + answerTimeout, // Profiles that take longer extend it.
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// warnOfOpenDoor says at once and then every minute that anybody may do anything.
+func warnOfOpenDoor(ctx context.Context, log *slog.Logger) {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		log.WarnContext(ctx, "callers are not checked: whoever reaches this service can create and disable users (AUTH_MODE=off)")
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	return config.Listen(ctx, "tcp", address)
+}

@@ -1,0 +1,71 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/go-chi/chi/v5"
+
+	"user-sync-service/internal/app"
+	"user-sync-service/internal/domain"
+)
+
+// target is the user in the path.
+type target struct {
+	given string // as the caller wrote the name, unescaped
+	name  domain.Username
+}
+
+// targetOf returns the user in the path. A name that no user can have is a user that is
+// not found.
+func targetOf(r *http.Request) (target, error) {
+	given := chi.URLParam(r, "username")
+	if r.URL.RawPath != "" {
+		// chi matched the escaped path, so the parameter is still escaped. The server
+		// has checked the escapes when it parsed the path.
+		var err error
+		if given, err = url.PathUnescape(given); err != nil {
+			return target{given: given}, domain.NotFound
+		}
+	}
+	name, err := domain.ParseUsername(given)
+	if err != nil {
+		err = &domain.Error{Kind: domain.NotFound, Err: err}
+	}
+	return target{given, name}, err
+}
+
+// onUser serves a route about the user in the path. What else the request says is looked
+// at first, by read; the use case returns the body of its answer.
+func onUser[In any](
+	a *api, action domain.Action,
+	read func(w http.ResponseWriter, r *http.Request, user target) (In, error),
+	do func(ctx context.Context, attempt *app.Attempt, user target, in In) (body any, err error),
+) http.HandlerFunc {
+	return a.protected(action, func(w http.ResponseWriter, r *http.Request, attempt *app.Attempt) (reply, error) {
+		user, targetErr := targetOf(r)
+		in, err := read(w, r, user)
+		if err != nil {
+			return reply{}, err
+		}
+		answer := reply{status: http.StatusOK}
+		if err = targetErr; err == nil {
+			answer.body, err = do(r.Context(), attempt, user, in)
+		}
+		if failure := *domain.AsError(err); failure.Kind == domain.NotFound {
+			failure.Message = "User " + user.given + " not found"
+			if action == domain.ActionGetStatus { // The contract has other words there.
+				failure.Message += " in Keycloak"
+				answer.errorStatus = "not_found"
+			}
+			err = &failure
+		}
+		return answer, err
+	})
+}
+
+// ignoreBody reads nothing.
+func ignoreBody(http.ResponseWriter, *http.Request, target) (nothing struct{}, err error) {
+	return nothing, nil
+}
