@@ -29,7 +29,7 @@ type Guard struct {
 	ProtectedUsers []string
 	// ProtectedGroups protect their members and those of the groups below them.
 	ProtectedGroups []Group
-	// ProtectedRoles protect whoever holds one of them in the end.
+	// ProtectedRoles protect whoever effectively holds one of them.
 	ProtectedRoles []RealmRole
 	// PrivilegedRoles are given only where the role map names them. The rights to
 	// administer the identity provider always count as privileged.

@@ -118,8 +118,8 @@ type AccountDetails struct {
 	// LockedUntil; a zero LockedUntil means until somebody lifts the lock.
 	Locked      bool
 	LockedUntil time.Time
-	// EffectiveRoles are all realm roles that the user holds in the end, through groups
-	// and other roles too, in alphabetical order.
+	// EffectiveRoles are all realm roles that the user holds, through groups and other
+	// roles too, in alphabetical order.
 	EffectiveRoles []RealmRole
 	HasPassword    bool
 	// SecondFactors are the kinds of credentials beside the password, each once, in
