@@ -49,8 +49,8 @@ const (
 	RateLimited Kind = "rate_limited"
 	// AuditUnavailable: the attempt cannot be put on record.
 	AuditUnavailable Kind = "audit_unavailable"
-	// Partial: a user was left incomplete and could not be removed again, or it is not
-	// known whether one was.
+	// Partial: a write was left incomplete, or it is not known whether it was made.
+	// Sending it again is safe.
 	Partial Kind = "partial"
 	// BadAnswer: the provider answered something that is no valid answer.
 	BadAnswer Kind = "bad_gateway"

@@ -20,6 +20,14 @@ import (
 //     credentials or rights). The first two may come after a write has happened.
 //   - What failed may be tried again before it returns, except where it says never:
 //     repeating the other writes changes nothing.
+//   - When SetEnabled, UpdateUser or SetRequiredActions returns nil, the change holds, also
+//     when others wrote the same user at the same moment. Where one of two such writes can
+//     be lost, the provider looks after the write and writes again, a bounded number of
+//     times. When it cannot bring the change about it returns Partial: the change is
+//     incomplete, and sending it again is safe. Of two changes that exclude each other,
+//     one holds.
+//   - No write leaves an attribute with two values. One that has them already is mended by
+//     the next write of the user, and never keeps SetEnabled from working.
 //   - A method that takes a UserID returns NotFound when there is no such user.
 //   - No error carries a secret, a username or an e-mail address in its Err.
 //
@@ -41,7 +49,7 @@ type IdentityProvider interface {
 	// Groups returns the user's groups by their paths.
 	Groups(ctx context.Context, id domain.UserID) ([]domain.Group, error)
 
-	// Privileges returns which of the roles the user holds in the end, through groups and
+	// Privileges returns which of the roles the user effectively holds, through groups and
 	// other roles too, and every right of the user to administer the provider itself as far
 	// as the provider shows it; empty means none. Which of the roles exist may have been
 	// read some minutes ago, who holds them is current.

@@ -231,7 +231,7 @@ func TestRealm_KeepsAttributesAndLetsAdministratorsAloneEditThem(t *testing.T) {
 		delete(editors, own)
 	}
 	for _, attribute := range []string{
-		"fineract_user_id", "office_id", "office_name", "employee_id", "mobile_number", "fineract_role", "managed_by", "managed_by_creation",
+		"fineract_user_id", "office_id", "office_name", "employee_id", "mobile_number", "fineract_role", "managed_by",
 	} {
 		assert.Equal(t, []string{"admin"}, editors[attribute], attribute)
 		delete(editors, attribute)

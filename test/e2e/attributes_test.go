@@ -28,7 +28,7 @@ func storedAttributes() map[string]string {
 }
 
 // attributesOf returns the user's attributes in Keycloak, each of which has one value,
-// without the marks by which the program knows its users.
+// without the mark by which the program knows its users.
 func attributesOf(t *testing.T, realm *keycloaktest.Realm, username string) map[string]string {
 	t.Helper()
 	user, found, err := realm.User(t.Context(), username)
@@ -37,7 +37,7 @@ func attributesOf(t *testing.T, realm *keycloaktest.Realm, username string) map[
 	attributes := make(map[string]string)
 	all, _ := user["attributes"].(map[string]any)
 	for name, values := range all {
-		if name == "managed_by" || name == "managed_by_creation" {
+		if name == "managed_by" {
 			continue
 		}
 		list := values.([]any)

@@ -12,10 +12,10 @@ import (
 )
 
 // keepAttributes makes the realm keep what the program gives its users: the attributes,
-// but for some, and the marks by which it knows them.
+// but for some, and the mark by which it knows them.
 func keepAttributes(t *testing.T, realm *keycloaktest.Realm, except ...domain.Attribute) {
 	t.Helper()
-	names := []string{"managed_by", "managed_by_creation"}
+	names := []string{"managed_by"}
 	for _, attribute := range domain.AllAttributes() {
 		if !slices.Contains(except, attribute) {
 			names = append(names, string(attribute))

@@ -141,8 +141,8 @@ func (d *direct) exists(ctx context.Context, _ int) error {
 func (d *direct) post(ctx context.Context, name string, want int) (location string, err error) {
 	body := fmt.Sprintf(`{"username":%q,"email":"%s@bank.example","firstName":"Lo","lastName":"Ad","enabled":true,"emailVerified":true,
 		"groups":["/tellers"],"requiredActions":["UPDATE_PASSWORD","VERIFY_EMAIL","webauthn-register"],
-		"attributes":{"managed_by":["user-sync-service"],"managed_by_creation":["%s"],"fineract_role":["Cashier"]},
-		"credentials":[{"type":"password","value":"aB3$aB3$%s","temporary":true}]}`, name, name, rand.Text(), rand.Text())
+		"attributes":{"managed_by":["user-sync-service"],"fineract_role":["Cashier"]},
+		"credentials":[{"type":"password","value":"aB3$aB3$%s","temporary":true}]}`, name, name, rand.Text())
 	request, err := d.request(ctx, http.MethodPost, "/users", body)
 	if err != nil {
 		return "", err

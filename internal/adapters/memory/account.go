@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -25,8 +26,8 @@ func (a *account) isLocked(now time.Time) bool {
 	return a.locked && (a.lockedUntil.IsZero() || now.Before(a.lockedUntil))
 }
 
-// dropBlanks takes away what consists of blanks only. Keycloak's rules look at it first,
-// but it is no value then.
+// dropBlanks takes away values that consist of blanks only, as Keycloak does once its
+// rules have accepted them.
 func (a *account) dropBlanks() {
 	blank := func(text string) bool { return strings.TrimSpace(text) == "" }
 	if blank(a.FirstName) {
@@ -51,6 +52,21 @@ func (a *account) join(in domain.Assignment) {
 	}
 }
 
+// onUser runs do on the account with this id, alone with all accounts. It returns
+// NotFound, Unavailable when ctx has ended, and what do returns.
+func (p *Provider) onUser(ctx context.Context, id domain.UserID, do func(*account) error) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found, err := p.user(id)
+	if err != nil {
+		return err
+	}
+	return do(found)
+}
+
 // user returns the account with this id, or NotFound.
 func (p *Provider) user(id domain.UserID) (*account, error) {
 	found, ok := p.users[id]
@@ -60,9 +76,9 @@ func (p *Provider) user(id domain.UserID) (*account, error) {
 	return found, nil
 }
 
-// conflict says whose name or address a new user would take. As in Keycloak users may
-// sign in by either, so nobody's username is another one's address, and of two
-// conflicts the e-mail address is named.
+// conflict returns the conflict that a new user would meet. As in Keycloak users sign in
+// by name or address, so a username may not be the address of another user either. Of
+// two conflicts the one about the address is returned.
 func (p *Provider) conflict(username, email string) error {
 	switch {
 	case p.taken(email, nil):

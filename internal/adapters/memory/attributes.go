@@ -32,17 +32,6 @@ func (p *Provider) set(a *account, attributes domain.Attributes) (unstored []dom
 	return unstored
 }
 
-// checkNew returns InvalidField with every field and attribute of a new user that the
-// realm's rules refuse.
-func (p *Provider) checkNew(user domain.User) error {
-	return withFields(checkNewProfile(user), p.attributeProblems(user.Attributes))
-}
-
-// checkPresent is the same for a user who exists.
-func (p *Provider) checkPresent(user domain.User) error {
-	return withFields(checkPresentProfile(user), p.attributeProblems(user.Attributes))
-}
-
 // attributeProblems says what is wrong with which attribute.
 func (p *Provider) attributeProblems(attributes domain.Attributes) map[string]string {
 	problems := map[string]string{}
@@ -56,12 +45,4 @@ func (p *Provider) attributeProblems(attributes domain.Attributes) map[string]st
 		}
 	}
 	return problems
-}
-
-// withFields adds the problems to an InvalidField, or to nil.
-func withFields(err error, problems map[string]string) error {
-	if err != nil {
-		maps.Copy(problems, domain.AsError(err).Fields)
-	}
-	return invalidFields(problems)
 }

@@ -69,20 +69,15 @@ func newAccount(user domain.NewUser) *account {
 }
 
 // Assign implements [ports.IdentityProvider].
-func (p *Provider) Assign(ctx context.Context, id domain.UserID, assignment domain.Assignment) (domain.Group, error) {
-	if err := ended(ctx); err != nil {
-		return "", err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	assigned, err := p.user(id)
-	if err != nil {
-		return "", err
-	}
-	if assignment.Role != "" && !slices.Contains(p.roles, assignment.Role) {
-		return "", &domain.Error{Kind: domain.UnknownRole}
-	}
-	return p.assign(assigned, assignment), nil
+func (p *Provider) Assign(ctx context.Context, id domain.UserID, assignment domain.Assignment) (missing domain.Group, err error) {
+	err = p.onUser(ctx, id, func(assigned *account) error {
+		if assignment.Role != "" && !slices.Contains(p.roles, assignment.Role) {
+			return &domain.Error{Kind: domain.UnknownRole}
+		}
+		missing = p.assign(assigned, assignment)
+		return nil
+	})
+	return missing, err
 }
 
 // assign gives the account the role, which exists, and the group, which it returns when
@@ -97,16 +92,9 @@ func (p *Provider) assign(a *account, assignment domain.Assignment) (missing dom
 
 // Unassign implements [ports.IdentityProvider].
 func (p *Provider) Unassign(ctx context.Context, id domain.UserID, assignment domain.Assignment) error {
-	if err := ended(ctx); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	left, err := p.user(id)
-	if err != nil {
-		return err
-	}
-	left.roles = slices.DeleteFunc(left.roles, func(role domain.RealmRole) bool { return role == assignment.Role })
-	left.groups = slices.DeleteFunc(left.groups, func(group domain.Group) bool { return group == assignment.Group })
-	return nil
+	return p.onUser(ctx, id, func(left *account) error {
+		left.roles = slices.DeleteFunc(left.roles, func(role domain.RealmRole) bool { return role == assignment.Role })
+		left.groups = slices.DeleteFunc(left.groups, func(group domain.Group) bool { return group == assignment.Group })
+		return nil
+	})
 }

@@ -22,33 +22,19 @@ func (p *Provider) FindUser(ctx context.Context, username domain.Username) (doma
 }
 
 // Memberships implements [ports.IdentityProvider].
-func (p *Provider) Memberships(ctx context.Context, id domain.UserID) (domain.Memberships, error) {
-	if err := ended(ctx); err != nil {
-		return domain.Memberships{}, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	member, err := p.user(id)
-	if err != nil {
-		return domain.Memberships{}, err
-	}
-	return domain.Memberships{Roles: slices.Clone(member.roles), Groups: slices.Clone(member.groups)}, nil
+func (p *Provider) Memberships(ctx context.Context, id domain.UserID) (memberships domain.Memberships, err error) {
+	err = p.onUser(ctx, id, func(member *account) error {
+		memberships = domain.Memberships{Roles: slices.Clone(member.roles), Groups: slices.Clone(member.groups)}
+		return nil
+	})
+	return memberships, err
 }
 
 // Groups implements [ports.IdentityProvider].
 func (p *Provider) Groups(ctx context.Context, id domain.UserID) ([]domain.Group, error) {
-	if err := ended(ctx); err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	member, err := p.user(id)
-	if err != nil {
-		return nil, err
-	}
-	groups := slices.Clone(member.groups)
-	slices.Sort(groups)
-	return groups, nil
+	memberships, err := p.Memberships(ctx, id)
+	slices.Sort(memberships.Groups)
+	return memberships.Groups, err
 }
 
 // PasswordPolicy implements [ports.IdentityProvider].
@@ -62,28 +48,22 @@ func (p *Provider) PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, e
 }
 
 // Details implements [ports.IdentityProvider].
-func (p *Provider) Details(ctx context.Context, id domain.UserID) (domain.AccountDetails, error) {
-	if err := ended(ctx); err != nil {
-		return domain.AccountDetails{}, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	found, err := p.user(id)
-	if err != nil {
-		return domain.AccountDetails{}, err
-	}
-	details := domain.AccountDetails{
-		Locked: found.isLocked(p.now()),
-		EffectiveRoles: slices.DeleteFunc(p.effective(found.roles, found.groups), func(role domain.RealmRole) bool {
-			return !slices.Contains(p.roles, role)
-		}),
-		HasPassword:   !found.password.IsEmpty(),
-		SecondFactors: slices.Compact(slices.Sorted(slices.Values(found.secondFactors))),
-	}
-	if details.Locked {
-		details.LockedUntil = found.lockedUntil
-	}
-	return details, nil
+func (p *Provider) Details(ctx context.Context, id domain.UserID) (details domain.AccountDetails, err error) {
+	err = p.onUser(ctx, id, func(found *account) error {
+		details = domain.AccountDetails{
+			Locked: found.isLocked(p.now()),
+			EffectiveRoles: slices.DeleteFunc(p.effective(found.roles, found.groups), func(role domain.RealmRole) bool {
+				return !slices.Contains(p.roles, role)
+			}),
+			HasPassword:   !found.password.IsEmpty(),
+			SecondFactors: slices.Compact(slices.Sorted(slices.Values(found.secondFactors))),
+		}
+		if details.Locked {
+			details.LockedUntil = found.lockedUntil
+		}
+		return nil
+	})
+	return details, err
 }
 
 // Check implements [ports.IdentityProvider].

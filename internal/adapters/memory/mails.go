@@ -45,22 +45,16 @@ func (p *Provider) ActionsMails() []Mail {
 // SendActionsMail implements [ports.IdentityProvider]. The mail goes nowhere but
 // into the list of [Provider.ActionsMails].
 func (p *Provider) SendActionsMail(ctx context.Context, id domain.UserID, actions []domain.RequiredAction, lifespan time.Duration) error {
-	if err := ended(ctx); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	recipient, err := p.user(id)
-	switch {
-	case err != nil:
-		return err
-	case recipient.Email == "":
-		return &domain.Error{Kind: domain.NoEmail}
-	case !recipient.Enabled:
-		return &domain.Error{Kind: domain.UserDisabled}
-	case p.noMails:
-		return &domain.Error{Kind: domain.EmailDeliveryFailed}
-	}
-	p.mails = append(p.mails, Mail{To: recipient.Email, Actions: slices.Clone(actions), Lifespan: lifespan})
-	return nil
+	return p.onUser(ctx, id, func(recipient *account) error {
+		switch {
+		case recipient.Email == "":
+			return &domain.Error{Kind: domain.NoEmail}
+		case !recipient.Enabled:
+			return &domain.Error{Kind: domain.UserDisabled}
+		case p.noMails:
+			return &domain.Error{Kind: domain.EmailDeliveryFailed}
+		}
+		p.mails = append(p.mails, Mail{To: recipient.Email, Actions: slices.Clone(actions), Lifespan: lifespan})
+		return nil
+	})
 }

@@ -8,23 +8,16 @@ import (
 )
 
 // Privileges implements [ports.IdentityProvider].
-func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error) {
-	if err := ended(ctx); err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	holder, err := p.user(id)
-	if err != nil {
-		return nil, err
-	}
-	var privileges []domain.RealmRole
-	for _, role := range p.effective(holder.roles, holder.groups) {
-		if slices.Contains(roles, role) || slices.Contains(p.administration, role) {
-			privileges = append(privileges, role)
+func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (privileges []domain.RealmRole, err error) {
+	err = p.onUser(ctx, id, func(holder *account) error {
+		for _, role := range p.effective(holder.roles, holder.groups) {
+			if slices.Contains(roles, role) || slices.Contains(p.administration, role) {
+				privileges = append(privileges, role)
+			}
 		}
-	}
-	return privileges, nil
+		return nil
+	})
+	return privileges, err
 }
 
 // RightsOf implements [ports.IdentityProvider]. Nothing is unseen here.
@@ -50,8 +43,8 @@ func (p *Provider) RightsOf(ctx context.Context, assignment domain.Assignment) (
 	return rights, nil
 }
 
-// effective returns every role that comes with the roles and the groups in the end,
-// sorted and each once.
+// effective returns every role that comes with the roles and the groups, sorted and each
+// once.
 func (p *Provider) effective(roles []domain.RealmRole, groups []domain.Group) []domain.RealmRole {
 	var held []domain.RealmRole
 	var hold func(roles []domain.RealmRole)

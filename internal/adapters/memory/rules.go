@@ -19,21 +19,19 @@ const (
 	prohibitedInName     = "!\"#$%&()*/;<=>?[\\]^{|}~§"
 )
 
-// checkNewProfile returns InvalidField with every field of a new user that the realm's
-// rules refuse.
-func checkNewProfile(user domain.User) error {
-	problems := profileProblems(user)
+// checkNew returns InvalidField with every field and attribute of a new user that the
+// realm's rules refuse.
+func (p *Provider) checkNew(user domain.User) error {
+	problems := p.problems(user)
 	if problem := usernameProblem(user.Username); problem != "" {
 		problems["username"] = problem
 	}
 	return invalidFields(problems)
 }
 
-// checkPresentProfile is the same for a user who exists. Keycloak does not look at a
-// username that stays as it is, but at everything else.
-func checkPresentProfile(user domain.User) error {
-	return invalidFields(profileProblems(user))
-}
+// checkPresent is the same for a user who exists. Keycloak does not look at a username
+// that stays as it is, but at everything else.
+func (p *Provider) checkPresent(user domain.User) error { return invalidFields(p.problems(user)) }
 
 func invalidFields(problems map[string]string) error {
 	if len(problems) == 0 {
@@ -42,9 +40,9 @@ func invalidFields(problems map[string]string) error {
 	return &domain.Error{Kind: domain.InvalidField, Fields: problems}
 }
 
-// profileProblems says what is wrong with which field, the username aside.
-func profileProblems(user domain.User) map[string]string {
-	problems := map[string]string{}
+// problems says what is wrong with which field or attribute, the username aside.
+func (p *Provider) problems(user domain.User) map[string]string {
+	problems := p.attributeProblems(user.Attributes)
 	for field, name := range map[string]string{"firstName": user.FirstName, "lastName": user.LastName} {
 		switch {
 		case utf8.RuneCountInString(name) > maxLength:

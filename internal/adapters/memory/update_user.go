@@ -7,42 +7,37 @@ import (
 )
 
 // UpdateUser implements [ports.IdentityProvider].
-func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change domain.UserChange) ([]domain.Attribute, error) {
-	if err := ended(ctx); err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	present, err := p.user(id)
-	if err != nil {
-		return nil, err
-	}
-	changed := *present
-	changed.User = copyUser(present.User)
-	if change.Email != nil {
-		changed.Email = lower(change.Email.String())
-	}
-	if change.FirstName != nil {
-		changed.FirstName = *change.FirstName
-	}
-	if change.LastName != nil {
-		changed.LastName = *change.LastName
-	}
-	unstored := p.set(&changed, change.Attributes)
-	// As with a new user: whose address it is comes before what the rules say.
-	if p.taken(changed.Email, present) {
-		return nil, &domain.Error{Kind: domain.EmailConflict}
-	}
-	if err := p.checkPresent(changed.User); err != nil {
-		return nil, err
-	}
-	changed.dropBlanks()
-	delete(p.byEmail, present.Email)
-	*present = changed
-	if present.Email != "" {
-		p.byEmail[present.Email] = present
-	}
-	return unstored, nil
+func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change domain.UserChange) (unstored []domain.Attribute, err error) {
+	err = p.onUser(ctx, id, func(present *account) error {
+		changed := *present
+		changed.User = copyUser(present.User)
+		if change.Email != nil {
+			changed.Email = lower(change.Email.String())
+		}
+		if change.FirstName != nil {
+			changed.FirstName = *change.FirstName
+		}
+		if change.LastName != nil {
+			changed.LastName = *change.LastName
+		}
+		lacked := p.set(&changed, change.Attributes)
+		// As with a new user: whose address it is comes before what the rules say.
+		if p.taken(changed.Email, present) {
+			return &domain.Error{Kind: domain.EmailConflict}
+		}
+		if err := p.checkPresent(changed.User); err != nil {
+			return err
+		}
+		changed.dropBlanks()
+		delete(p.byEmail, present.Email)
+		*present = changed
+		if present.Email != "" {
+			p.byEmail[present.Email] = present
+		}
+		unstored = lacked
+		return nil
+	})
+	return unstored, err
 }
 
 // SetEnabled implements [ports.IdentityProvider].
@@ -62,32 +57,19 @@ func (p *Provider) SetRequiredActions(ctx context.Context, id domain.UserID, act
 
 // update changes an account whose present data obey the realm's rules.
 func (p *Provider) update(ctx context.Context, id domain.UserID, change func(*account)) error {
-	if err := ended(ctx); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	changed, err := p.user(id)
-	if err != nil {
-		return err
-	}
-	if err := p.checkPresent(changed.User); err != nil {
-		return err
-	}
-	change(changed)
-	return nil
+	return p.onUser(ctx, id, func(changed *account) error {
+		if err := p.checkPresent(changed.User); err != nil {
+			return err
+		}
+		change(changed)
+		return nil
+	})
 }
 
 // EndSessions implements [ports.IdentityProvider].
 func (p *Provider) EndSessions(ctx context.Context, id domain.UserID) error {
-	if err := ended(ctx); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, err := p.user(id); err != nil {
-		return err
-	}
-	p.endSessions(id)
-	return nil
+	return p.onUser(ctx, id, func(*account) error {
+		p.endSessions(id)
+		return nil
+	})
 }

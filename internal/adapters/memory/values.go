@@ -26,7 +26,7 @@ func cloneLists[K comparable, E any](lists map[K][]E) map[K][]E {
 	return clones
 }
 
-// distinct returns a copy of actions without repetitions.
+// distinct returns a copy of actions, each once.
 func distinct(actions []domain.RequiredAction) []domain.RequiredAction {
 	var once []domain.RequiredAction
 	for _, action := range actions {

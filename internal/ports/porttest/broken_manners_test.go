@@ -188,6 +188,11 @@ func brokenManners() []brokenProvider {
 				"Assign/KeepsWhatIsGivenAtTheSameTime",
 				"EveryMethod/WorksForManyCallersAtOnce",
 				"Unassign/TakesWhatIsTakenAtTheSameTime",
+				switchHolds,
+				editHolds,
+				oneValue,
+				roleHolds,
+				actionsHold,
 			},
 		},
 		{

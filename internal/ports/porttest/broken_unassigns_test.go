@@ -75,7 +75,7 @@ func incompleteUnassigns() []brokenProvider {
 					}
 				})
 			},
-			breaks: []string{takesAll, sameTime, userLacks, realmLacks, "Unassign/LeavesTheRestAlone"},
+			breaks: []string{takesAll, sameTime, userLacks, realmLacks, "Unassign/LeavesTheRestAlone", roleHolds},
 		},
 		{
 			name: "takes no role without a group",

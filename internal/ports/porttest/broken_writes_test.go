@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"user-sync-service/internal/domain"
 )
@@ -18,13 +19,14 @@ func brokenSetEnabled() []brokenProvider {
 			name: "drops the required actions when it switches a user",
 			fault: func(f *faulty) {
 				f.setEnabled = func(ctx context.Context, id domain.UserID, enabled bool) error {
+					time.Sleep(time.Millisecond) // In a bubble: until others have set them.
 					if err := f.Provider.SetEnabled(ctx, id, enabled); err != nil {
 						return err
 					}
 					return f.Provider.SetRequiredActions(ctx, id, nil)
 				}
 			},
-			breaks: []string{"SetEnabled/LeavesTheRestAlone", "EveryMethod/WorksForManyCallersAtOnce"},
+			breaks: []string{"SetEnabled/LeavesTheRestAlone", "EveryMethod/WorksForManyCallersAtOnce", actionsHold},
 		},
 		{
 			name: "never disables anybody",
@@ -37,6 +39,9 @@ func brokenSetEnabled() []brokenProvider {
 				"SetEnabled/SwitchesTheAccount",
 				"SetEnabled/KeepsADisabledUserOut",
 				"EveryMethod/WorksForManyCallersAtOnce",
+				switchHolds,
+				oneValue,
+				actionsHold,
 			},
 		},
 		{
@@ -178,6 +183,7 @@ func brokenSetRequiredActions() []brokenProvider {
 				"SetRequiredActions/ClearsWithAnEmptyList",
 				"SetRequiredActions/LeavesTheRestAlone",
 				"EveryMethod/WorksForManyCallersAtOnce",
+				actionsHold,
 			},
 		},
 		{
@@ -207,13 +213,14 @@ func brokenSetRequiredActions() []brokenProvider {
 			name: "enables users when it writes their required actions",
 			fault: func(f *faulty) {
 				f.setRequiredActions = func(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error {
+					time.Sleep(time.Millisecond) // In a bubble: until others have disabled the user.
 					if err := f.Provider.SetRequiredActions(ctx, id, actions); err != nil {
 						return err
 					}
 					return f.Provider.SetEnabled(ctx, id, true)
 				}
 			},
-			breaks: []string{"SetRequiredActions/LeavesTheRestAlone"},
+			breaks: []string{"SetRequiredActions/LeavesTheRestAlone", actionsHold},
 		},
 		{
 			name:   "asks users who do not exist",

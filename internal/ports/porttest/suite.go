@@ -12,8 +12,8 @@
 //
 // Not checked, because it takes a fault inside the provider, a look behind the port, or
 // time: the kinds Timeout, Overloaded, BadAnswer, Internal and Partial, rights that the
-// provider does not show (Unseen), attributes that are none of the program's, and how long
-// a link in a mail works. The tests of an adapter have to.
+// provider does not show (Unseen), attributes that are none of the program's or that have
+// several values already, and how long a link in a mail works. The tests of an adapter have to.
 package porttest
 
 import (
@@ -158,6 +158,7 @@ func Clauses() []Clause {
 		setEnabledClauses(),
 		endSessionsClauses(),
 		setRequiredActionsClauses(),
+		twoAtOnceClauses(),
 		sendActionsMailClauses(),
 		contextClauses(),
 		ownershipClauses(),
