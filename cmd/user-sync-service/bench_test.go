@@ -34,12 +34,12 @@ func (instant) FindUser(context.Context, domain.Username) (domain.User, error) {
 }
 
 func (instant) Memberships(context.Context, domain.UserID) (domain.Memberships, error) {
-	return domain.Memberships{Roles: []domain.RealmRole{"teller", "default-roles-bank"}, Groups: []string{"tellers"}}, nil
+	return domain.Memberships{Roles: []domain.RealmRole{"teller", "default-roles-bank"}, Groups: []domain.Group{"tellers"}}, nil
 }
 
 func (instant) Groups(context.Context, domain.UserID) ([]domain.Group, error) { return nil, nil }
 
-func (instant) Privileges(context.Context, domain.UserID, []domain.RealmRole) ([]string, error) {
+func (instant) Privileges(context.Context, domain.UserID, []domain.RealmRole) ([]domain.RealmRole, error) {
 	return nil, nil
 }
 

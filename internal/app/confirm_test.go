@@ -138,7 +138,7 @@ func (p meetingProvider) RightsOf(ctx context.Context, assignment domain.Assignm
 	return p.IdentityProvider.RightsOf(ctx, assignment)
 }
 
-func (p meetingProvider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error) {
+func (p meetingProvider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error) {
 	if err := p.at("Privileges"); err != nil {
 		return nil, err
 	}

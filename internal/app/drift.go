@@ -32,7 +32,7 @@ func (s *Service) complete(ctx context.Context, attempt *Attempt, user domain.Us
 // drift returns what the user lacks of the assignment. A role counts as held by whatever
 // way it comes to the user; a group only at its own place in the tree.
 func (s *Service) drift(ctx context.Context, id domain.UserID, assignment domain.Assignment) (domain.Assignment, error) {
-	var held []string
+	var held []domain.RealmRole
 	var groups []domain.Group
 	err, groupsErr := sideBySide(func() (err error) {
 		held, err = s.Provider.Privileges(ctx, id, []domain.RealmRole{assignment.Role})
@@ -47,7 +47,7 @@ func (s *Service) drift(ctx context.Context, id domain.UserID, assignment domain
 		return domain.Assignment{}, err
 	}
 	var lacking domain.Assignment
-	if !slices.Contains(held, string(assignment.Role)) {
+	if !slices.Contains(held, assignment.Role) {
 		lacking.Role = assignment.Role
 	}
 	if !slices.Contains(groups, assignment.Group) {

@@ -56,19 +56,11 @@ func (b *bench) syncAnna(t *testing.T) (app.SyncUserResult, error) {
 	return result, b.Finish(t.Context(), attempt, err)
 }
 
-// holds is everything that a user has been given.
-type holds struct {
-	memberships domain.Memberships
-	groups      []domain.Group
-}
-
-func holdsOf(t *testing.T, provider ports.IdentityProvider, id domain.UserID) holds {
+func holdsOf(t *testing.T, provider ports.IdentityProvider, id domain.UserID) domain.Memberships {
 	t.Helper()
 	memberships, err := provider.Memberships(t.Context(), id)
 	require.NoError(t, err)
-	groups, err := provider.Groups(t.Context(), id)
-	require.NoError(t, err)
-	return holds{memberships, groups}
+	return memberships
 }
 
 func TestDrift_IsWhatAnExistingUserLacks(t *testing.T) {
@@ -145,7 +137,7 @@ func TestDrift_CostsTwoReadsSideBySide(t *testing.T) {
 		provider := newMock(t)
 		exists(t, provider, user)
 		provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"}).
-			DoAndReturn(func(context.Context, domain.UserID, []domain.RealmRole) ([]string, error) {
+			DoAndReturn(func(context.Context, domain.UserID, []domain.RealmRole) ([]domain.RealmRole, error) {
 				return nil, m.meet(m.first, m.second)
 			})
 		provider.EXPECT().Groups(t.Context(), domain.UserID("7")).

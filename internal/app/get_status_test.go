@@ -31,7 +31,7 @@ func TestGetStatus_TellsTheDetailsThatAreAskedFor(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, app.Status{
 		User:        want,
-		Memberships: domain.Memberships{Roles: []domain.RealmRole{"chief"}, Groups: []string{"auditors"}},
+		Memberships: domain.Memberships{Roles: []domain.RealmRole{"chief"}, Groups: []domain.Group{"auditors"}},
 		Details:     &domain.AccountDetails{Locked: true, EffectiveRoles: []domain.RealmRole{"chief", "teller"}, HasPassword: true},
 	}, status)
 

@@ -104,7 +104,7 @@ func TestSyncUser_LooksOnlyAtWhatTheMappingReaches(t *testing.T) {
 func TestSyncUser_CreatesNobodyWithARoleWhosePartsAreHidden(t *testing.T) {
 	provider := newMock(t)
 	provider.EXPECT().RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "tellers"}).
-		Return(domain.Rights{Roles: []string{"teller", "bundle"}, Unseen: []string{"bundle"}}, nil)
+		Return(domain.Rights{Roles: []domain.RealmRole{"teller", "bundle"}, Unseen: []domain.RealmRole{"bundle"}}, nil)
 	_, err := syncUser(t, provider, employee(t, "anna", "anna@bank.example", "Cashier"))
 	require.ErrorIs(t, err, domain.PrivilegeEscalation)
 	assert.Contains(t, domain.AsError(err).Message, "'bundle'")

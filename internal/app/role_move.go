@@ -1,15 +1,23 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
+	"time"
 
 	"user-sync-service/internal/domain"
 )
 
 // roleMove is a user's way from one assignment to another.
 type roleMove struct {
+	// to is where it leads, as fineractRole says.
+	to           domain.Assignment
+	fineractRole string
 	// given is what the user lacks of the new assignment. Only what the user holds
 	// directly counts: what comes by something else may be about to go.
 	given domain.Assignment
@@ -27,24 +35,21 @@ func (m roleMove) isEmpty() bool {
 
 // planMove finds out what it takes to move the user to the assignment, once it is sure
 // that this grants nothing that the role map does not name.
-func (s *Service) planMove(ctx context.Context, id domain.UserID, to domain.Assignment) (roleMove, error) {
+func (s *Service) planMove(ctx context.Context, id domain.UserID, to domain.Assignment, fineractRole string) (roleMove, error) {
 	if err := s.checkGrant(ctx, to); err != nil {
 		return roleMove{}, err
 	}
-	var memberships domain.Memberships
-	var groups []domain.Group
-	err, groupsErr := sideBySide(func() (err error) {
-		memberships, err = s.Provider.Memberships(ctx, id)
-		return err
-	}, func() (err error) {
-		// Memberships has no paths, and the name of a group may be another one's too.
-		groups, err = s.Provider.Groups(ctx, id)
-		return err
-	})
-	if err := errors.Join(err, groupsErr); err != nil {
+	return s.wayTo(ctx, id, roleMove{to: to, fineractRole: fineractRole})
+}
+
+// wayTo finds out what is left of the move.
+func (s *Service) wayTo(ctx context.Context, id domain.UserID, move roleMove) (roleMove, error) {
+	memberships, err := s.Provider.Memberships(ctx, id)
+	if err != nil {
 		return roleMove{}, err
 	}
-	move := roleMove{heldRoles: memberships.Roles, heldGroups: groups}
+	to := move.to
+	move = roleMove{to: to, fineractRole: move.fineractRole, heldRoles: memberships.Roles, heldGroups: memberships.Groups}
 	if !slices.Contains(move.heldRoles, to.Role) {
 		move.given.Role = to.Role
 	}
@@ -101,4 +106,87 @@ func (s *Service) carryOut(ctx context.Context, id domain.UserID, move roleMove)
 		}
 	}
 	return missing, nil
+}
+
+// mostMoves is how often a move is carried out before it counts as incomplete.
+const mostMoves = 6
+
+// settleMove looks whether the user is where the move leads, and sees to it. Of two moves
+// of one user at the same moment, each takes away only what it has seen, so that both
+// would stay. The one that stands first in the role map goes on at once; the other gives
+// it time to end, and follows.
+func (s *Service) settleMove(ctx context.Context, id domain.UserID, move *roleMove) error {
+	for round := 0; ; round++ {
+		rest, err := s.wayTo(ctx, id, *move)
+		if err != nil || rest.isEmpty() {
+			return err
+		}
+		if round == mostMoves {
+			return incomplete(rest)
+		}
+		if !s.goesFirst(rest) {
+			if err := pause(ctx, 200*time.Millisecond+rand.N(300*time.Millisecond)); err != nil { //nolint:gosec // A pause is no secret.
+				return err
+			}
+			if rest, err = s.wayTo(ctx, id, *move); err != nil {
+				return err
+			}
+		}
+		// The other move has written its own.
+		if _, err := s.Provider.UpdateUser(ctx, id, domain.UserChange{Attributes: withRole(nil, move.fineractRole)}); err != nil {
+			return err
+		}
+		if _, err := s.carryOut(ctx, id, rest); err != nil {
+			return err
+		}
+		move.roles, move.groups = union(move.roles, rest.roles), union(move.groups, rest.groups)
+	}
+}
+
+// goesFirst reports whether where the move leads stands before all that is in its way.
+func (s *Service) goesFirst(move roleMove) bool {
+	for _, assignment := range s.Roles.Assignments() {
+		if assignment.Role == move.to.Role && assignment.Group == move.to.Group {
+			return true
+		}
+		if slices.Contains(move.roles, assignment.Role) || slices.Contains(move.groups, assignment.Group) {
+			return false
+		}
+	}
+	return false
+}
+
+// union returns what is in one of the lists, each once.
+func union[T comparable](list, more []T) []T {
+	for _, item := range more {
+		if !slices.Contains(list, item) {
+			list = append(list, item)
+		}
+	}
+	return list
+}
+
+// incomplete says what is left of the roles that the role map names.
+func incomplete(rest roleMove) error {
+	var left []string
+	for _, role := range append(rest.roles, rest.to.Role) {
+		if role != rest.given.Role {
+			left = append(left, string(role))
+		}
+	}
+	return &domain.Error{
+		Kind:    domain.Partial,
+		Message: fmt.Sprintf("The role change is incomplete, the user has: %s. Please send it again.", cmp.Or(strings.Join(left, ", "), "none")),
+		Err:     errors.New("another move of the same user undid it each time"),
+	}
+}
+
+// pause waits, and returns Unavailable when ctx ends before.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return domain.AsError(ctx.Err())
+	}
 }

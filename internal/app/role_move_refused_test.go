@@ -88,22 +88,10 @@ func TestUpdateUser_MembershipsThatCannotBeReadAreAFailure(t *testing.T) {
 	_, err := provider.AddUser(veronica(), "", both())
 	require.NoError(t, err)
 	same := unchanged(t, provider)
-	for _, method := range []string{"Memberships", "Groups", "RightsOf"} {
+	for _, method := range []string{"Memberships", "RightsOf"} {
 		_, err := newBench(meetingProvider{provider, map[string]func() error{method: func() error { return failure }}}).
 			update(t, app.UpdateUserInput{Change: domain.UserChange{LastName: new("New")}, FineractRole: "Loan Officer"})
 		require.ErrorIs(t, err, domain.Timeout, method)
 		same(method)
 	}
-}
-
-func TestUpdateUser_ReadsRolesAndGroupsSideBySide(t *testing.T) {
-	provider := newMovingRealm()
-	_, err := provider.AddUser(veronica(), "", both())
-	require.NoError(t, err)
-	m := newMeeting()
-	_, err = newBench(meetingProvider{provider, map[string]func() error{
-		"Memberships": func() error { return m.meet(m.first, m.second) },
-		"Groups":      func() error { return m.meet(m.second, m.first) },
-	}}).update(t, app.UpdateUserInput{FineractRole: "Loan Officer"})
-	require.NoError(t, err)
 }

@@ -30,7 +30,7 @@ func TestSyncUser_CreatesAWholeUser(t *testing.T) {
 	}, users[0])
 	memberships, err := provider.Memberships(t.Context(), result.ID)
 	require.NoError(t, err)
-	assert.Equal(t, domain.Memberships{Roles: []domain.RealmRole{"teller"}, Groups: []string{"tellers"}}, memberships)
+	assert.Equal(t, domain.Memberships{Roles: []domain.RealmRole{"teller"}, Groups: []domain.Group{"tellers"}}, memberships)
 	_, err = provider.SignIn("anna", result.Password.Reveal())
 	assert.ErrorIs(t, err, memory.NotSetUp, "the password is right")
 }
@@ -106,7 +106,7 @@ func TestSyncUser_EitherConflictMayMeanExists(t *testing.T) {
 		provider.EXPECT().PasswordPolicy(t.Context())
 		provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, &domain.Error{Kind: kind})
 		provider.EXPECT().FindUser(t.Context(), in.Username).Return(domain.User{ID: "7", Username: "anna", Email: "anna@bank.example"}, nil)
-		provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"}).Return([]string{"teller"}, nil)
+		provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"}).Return([]domain.RealmRole{"teller"}, nil)
 		provider.EXPECT().Groups(t.Context(), domain.UserID("7")).Return([]domain.Group{"tellers"}, nil)
 		result, err := syncUser(t, provider, in)
 		require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestSyncUser_EitherConflictMayMeanExists(t *testing.T) {
 // mayGrant makes the mock say that the mapped role and group bring nothing with them.
 func mayGrant(t *testing.T, provider *portmock.MockIdentityProvider) {
 	t.Helper()
-	provider.EXPECT().RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "tellers"}).Return(domain.Rights{Roles: []string{"teller"}}, nil)
+	provider.EXPECT().RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "tellers"}).Return(domain.Rights{Roles: []domain.RealmRole{"teller"}}, nil)
 }
 
 func TestSyncUser_CreatesNobodyForAPolicyThatCannotBeMet(t *testing.T) {

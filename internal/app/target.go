@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"user-sync-service/internal/domain"
@@ -41,7 +40,7 @@ func (s *Service) unprotected(ctx context.Context, user domain.User) error {
 	if err := s.Guard.CheckName(user.Username); err != nil {
 		return err
 	}
-	var privileges []string
+	var privileges []domain.RealmRole
 	var groups []domain.Group
 	err, groupsErr := sideBySide(func() (err error) {
 		privileges, err = s.Provider.Privileges(ctx, user.ID, s.Guard.ProtectedRoles)
@@ -56,7 +55,7 @@ func (s *Service) unprotected(ctx context.Context, user domain.User) error {
 		return err
 	}
 	if len(privileges) > 0 {
-		return &domain.Error{Kind: domain.ProtectedUser, Err: fmt.Errorf("the target holds %s", strings.Join(privileges, ", "))}
+		return &domain.Error{Kind: domain.ProtectedUser, Err: fmt.Errorf("the target holds %q", privileges)}
 	}
 	return s.Guard.CheckGroups(groups)
 }

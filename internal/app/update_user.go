@@ -47,7 +47,7 @@ func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username dom
 	var move roleMove
 	if in.FineractRole != "" {
 		in.Change.Attributes = withRole(in.Change.Attributes, in.FineractRole)
-		if move, err = s.planMove(ctx, user.ID, attempt.event.Assignment); err != nil {
+		if move, err = s.planMove(ctx, user.ID, attempt.event.Assignment, in.FineractRole); err != nil {
 			return UpdateUserResult{}, err
 		}
 	}
@@ -66,7 +66,7 @@ func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username dom
 	var unstored []domain.Attribute
 	var missing domain.Group
 	err = s.write(ctx, attempt, before, after, func() (err error) {
-		unstored, missing, err = s.update(ctx, user.ID, change, move)
+		unstored, missing, err = s.update(ctx, user.ID, change, &move)
 		return err
 	})
 	if err != nil {
@@ -77,7 +77,6 @@ func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username dom
 	}
 	result.Warnings = warningsOfUnstored(unstored)
 	if missing != "" {
-		move.given.Group = ""
 		result.Warnings = append(result.Warnings, s.warnOfMissingGroup(ctx, attempt, missing))
 	}
 	// The realm may have kept nothing of it.
@@ -142,17 +141,23 @@ func changedFields(user domain.User, change domain.UserChange, move roleMove) (b
 
 // update makes the change: the data first, which the realm may refuse, then the move. It
 // returns what the realm did not keep.
-func (s *Service) update(ctx context.Context, id domain.UserID, change domain.UserChange, move roleMove) (unstored []domain.Attribute, missing domain.Group, err error) {
+func (s *Service) update(ctx context.Context, id domain.UserID, change domain.UserChange, move *roleMove) (unstored []domain.Attribute, missing domain.Group, err error) {
 	if !change.IsEmpty() {
 		if unstored, err = s.Provider.UpdateUser(ctx, id, change); err != nil {
 			return nil, "", err
 		}
 	}
-	missing, err = s.carryOut(ctx, id, move)
+	missing, err = s.carryOut(ctx, id, *move)
+	if missing != "" {
+		move.given.Group, move.to.Group = "", "" // The realm lacks it.
+	}
+	if err == nil && !move.isEmpty() {
+		err = s.settleMove(ctx, id, move)
+	}
 	switch {
 	case errors.Is(err, domain.UnknownRole) && change.IsEmpty():
 		err = namingRole(err, move.given.Role) // Nothing was changed.
-	case err != nil:
+	case err != nil && !errors.Is(err, domain.Partial):
 		err = &domain.Error{
 			Kind:    domain.AsError(err).Kind,
 			Message: "The change is incomplete. Please send it again.",

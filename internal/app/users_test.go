@@ -122,7 +122,7 @@ func TestGetStatus_IsWholeOrAnError(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, app.Status{
 		User:        domain.User{ID: id, Username: "anna", Email: "anna@bank.example", Enabled: true, CreatedAt: now()},
-		Memberships: domain.Memberships{Roles: []domain.RealmRole{"teller"}, Groups: []string{"tellers"}},
+		Memberships: domain.Memberships{Roles: []domain.RealmRole{"teller"}, Groups: []domain.Group{"tellers"}},
 	}, status)
 
 	_, err = getStatus(t, provider, "ann")

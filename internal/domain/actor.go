@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// Actor is who asks: the administrator whose access token came with the request. The
-// zero Actor is somebody unknown.
+// Actor is the administrator whose access token came with the request. The zero Actor is
+// unknown.
 type Actor struct {
 	// Subject is the token's own name for the actor: often the UserID, in some realms
 	// the username.
 	Subject string
 	// Username may be empty.
 	Username string
-	// Roles are realm roles by their names, and roles of a client as "client:role".
+	// Roles are the names of realm roles, and "client:role" for those of a client.
 	Roles []string
 }
 
-// Name is how the actor is told apart from others: the username where there is one.
+// Name returns the username, or else the subject.
 func (a Actor) Name() string {
 	if a.Username != "" {
 		return a.Username
@@ -25,7 +25,7 @@ func (a Actor) Name() string {
 	return a.Subject
 }
 
-// HasAnyRole reports whether the actor holds one of the roles, by its exact name.
+// HasAnyRole reports whether the actor holds one of the roles, which are exact names.
 func (a Actor) HasAnyRole(roles []string) bool {
 	return slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(a.Roles, role) })
 }

@@ -1,7 +1,6 @@
 package domain
 
-// Attribute names a text that an account carries for Fineract. The names are those that
-// access tokens carry too.
+// Attribute names a text that a user carries for Fineract. Access tokens use the same names.
 type Attribute string
 
 // The attributes.
@@ -20,5 +19,5 @@ func AllAttributes() []Attribute {
 	return []Attribute{EmployeeID, FineractRoleName, FineractUserID, MobileNumber, OfficeID, OfficeName}
 }
 
-// Attributes are the attributes of one account. What is not there, the account lacks.
+// Attributes are the attributes of one user; those that are not in the map are not set.
 type Attributes map[Attribute]string

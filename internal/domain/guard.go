@@ -9,31 +9,30 @@ import (
 // serviceAccountPrefix begins the usernames of accounts that belong to programs.
 const serviceAccountPrefix = "service-account-"
 
-// Rights are all that comes with an assignment in the end: what the role contains and
-// what the group carries, with its parents.
+// Rights are the effective rights of an assignment: what its role contains and what its
+// group and the group's parents carry.
 type Rights struct {
-	// Roles are the names of roles, the assigned one included; roles that belong to a
-	// single application too.
-	Roles []string
-	// Administration are the names of rights to administer the identity provider itself.
-	Administration []string
-	// Unseen are roles that contain others which the provider does not show: each may
-	// hide anything.
-	Unseen []string
+	// Roles include the assigned one, and roles that belong to a single application.
+	Roles []RealmRole
+	// Administration are rights to administer the identity provider itself.
+	Administration []RealmRole
+	// Unseen are roles that contain others which the provider does not show: any right may
+	// hide there.
+	Unseen []RealmRole
 }
 
-// Guard says which accounts must not be changed and which rights must not be given
-// away. Names of users and of privileged roles count without regard to letter case,
-// since a refusal too many is the smaller harm.
+// Guard says which users must not be changed and which rights must not be granted. Letter
+// case does not matter in names of users and privileged roles: a refusal too many is the
+// smaller harm.
 type Guard struct {
-	// ProtectedUsers are usernames that are never a target, beside all service accounts.
+	// ProtectedUsers are usernames that are never a target. Nor is any service account.
 	ProtectedUsers []string
 	// ProtectedGroups protect their members and those of the groups below them.
 	ProtectedGroups []Group
-	// ProtectedRoles protect whoever holds one of them in the end.
+	// ProtectedRoles protect users who hold one of them as an effective role.
 	ProtectedRoles []RealmRole
-	// PrivilegedRoles are given only where the role map names them. The rights to
-	// administer the identity provider always count as privileged.
+	// PrivilegedRoles are granted only where the role map names them. Rights to administer
+	// the identity provider are always privileged.
 	PrivilegedRoles []RealmRole
 }
 
@@ -45,7 +44,7 @@ func DefaultGuard() Guard {
 	}
 }
 
-// CheckName returns ProtectedUser when nobody may touch the user with this name.
+// CheckName returns ProtectedUser if the user with this name must not be changed.
 func (g Guard) CheckName(username string) error {
 	name := []rune(username)
 	isServiceAccount := len(name) >= len(serviceAccountPrefix) && strings.EqualFold(string(name[:len(serviceAccountPrefix)]), serviceAccountPrefix)
@@ -56,12 +55,12 @@ func (g Guard) CheckName(username string) error {
 	return nil
 }
 
-// CheckGroups returns ProtectedUser when one of the user's groups, or a parent of one,
-// is protected.
+// CheckGroups returns ProtectedUser if one of the user's groups, or a parent of one, is
+// protected.
 func (g Guard) CheckGroups(groups []Group) error {
 	for _, group := range groups {
 		for _, protected := range g.ProtectedGroups {
-			if group == protected || strings.HasPrefix(string(group), string(protected)+"/") {
+			if group.Within(protected) {
 				return &Error{Kind: ProtectedUser, Err: fmt.Errorf("a member of the protected group %s", protected)}
 			}
 		}
@@ -69,19 +68,18 @@ func (g Guard) CheckGroups(groups []Group) error {
 	return nil
 }
 
-// CheckGrant returns PrivilegeEscalation when the rights that come with the assignment
-// hold a privileged one that the assignment does not name, or cannot all be seen.
+// CheckGrant returns PrivilegeEscalation if the rights of the assignment include a privileged
+// one that the assignment does not name, or cannot all be seen.
 func (g Guard) CheckGrant(assignment Assignment, rights Rights) error {
-	named := func(role string) bool { return slices.Contains(assignment.Privileged, RealmRole(role)) }
-	beyond := slices.DeleteFunc(slices.Concat(rights.Administration, rights.Roles, rights.Unseen), func(role string) bool {
+	beyond := slices.DeleteFunc(slices.Concat(rights.Administration, rights.Roles, rights.Unseen), func(role RealmRole) bool {
 		privileged := g.privileged(role) || slices.Contains(rights.Administration, role) || slices.Contains(rights.Unseen, role)
-		return named(role) || !privileged
+		return !privileged || slices.Contains(assignment.Privileged, role)
 	})
 	if len(beyond) == 0 {
 		return nil
 	}
 	role := beyond[0]
-	// Of a dozen rights that come together, the one that somebody has listed tells most.
+	// Of a dozen rights that come together, a listed one tells most.
 	if listed := slices.IndexFunc(beyond, g.privileged); listed >= 0 {
 		role = beyond[listed]
 	}
@@ -92,6 +90,6 @@ func (g Guard) CheckGrant(assignment Assignment, rights Rights) error {
 	}
 }
 
-func (g Guard) privileged(role string) bool {
-	return slices.ContainsFunc(g.PrivilegedRoles, func(p RealmRole) bool { return strings.EqualFold(string(p), role) })
+func (g Guard) privileged(role RealmRole) bool {
+	return slices.ContainsFunc(g.PrivilegedRoles, func(p RealmRole) bool { return strings.EqualFold(string(p), string(role)) })
 }

@@ -59,21 +59,21 @@ func TestGuard_ProtectsMembersOfAGroupAndOfThoseBelowIt(t *testing.T) {
 func TestGuard_GrantsWhatHoldsNoPrivilegedRole(t *testing.T) {
 	assignment := domain.Assignment{Role: "teller", Group: "tellers"}
 	require.NoError(t, guard().CheckGrant(assignment, domain.Rights{}))
-	require.NoError(t, guard().CheckGrant(assignment, domain.Rights{Roles: []string{"teller", "staff", "administrator", "admin-readonly", "Super", "web-app:admin"}}))
+	require.NoError(t, guard().CheckGrant(assignment, domain.Rights{Roles: []domain.RealmRole{"teller", "staff", "administrator", "admin-readonly", "Super", "web-app:admin"}}))
 }
 
 func TestGuard_GrantsNoPrivilegedRoleThatTheMappingDoesNotName(t *testing.T) {
 	assignment := domain.Assignment{Role: "teller", Group: "tellers", Privileged: []domain.RealmRole{"auditor"}}
 	for name, rights := range map[string]domain.Rights{
-		"admin":          {Roles: []string{"teller", "admin"}},
-		"ADMIN":          {Roles: []string{"teller", "ADMIN"}},
-		"Super User":     {Roles: []string{"teller", "Super User"}},
-		"super user":     {Roles: []string{"super user", "teller"}},
-		"realm-admin":    {Roles: []string{"teller", "realm-admin"}},
-		"manage-users":   {Administration: []string{"manage-users"}, Roles: []string{"teller"}},
-		"view-users":     {Roles: []string{"teller", "view-users"}, Administration: []string{"view-users"}},
-		"branch-bundle":  {Roles: []string{"teller"}, Unseen: []string{"branch-bundle"}},
-		"branch-bundle2": {Roles: []string{"teller", "branch-bundle2"}, Unseen: []string{"branch-bundle2"}},
+		"admin":          {Roles: []domain.RealmRole{"teller", "admin"}},
+		"ADMIN":          {Roles: []domain.RealmRole{"teller", "ADMIN"}},
+		"Super User":     {Roles: []domain.RealmRole{"teller", "Super User"}},
+		"super user":     {Roles: []domain.RealmRole{"super user", "teller"}},
+		"realm-admin":    {Roles: []domain.RealmRole{"teller", "realm-admin"}},
+		"manage-users":   {Administration: []domain.RealmRole{"manage-users"}, Roles: []domain.RealmRole{"teller"}},
+		"view-users":     {Roles: []domain.RealmRole{"teller", "view-users"}, Administration: []domain.RealmRole{"view-users"}},
+		"branch-bundle":  {Roles: []domain.RealmRole{"teller"}, Unseen: []domain.RealmRole{"branch-bundle"}},
+		"branch-bundle2": {Roles: []domain.RealmRole{"teller", "branch-bundle2"}, Unseen: []domain.RealmRole{"branch-bundle2"}},
 	} {
 		err := guard().CheckGrant(assignment, rights)
 		require.ErrorIs(t, err, domain.PrivilegeEscalation, name)
@@ -88,7 +88,7 @@ func TestGuard_GrantsNoPrivilegedRoleThatTheMappingDoesNotName(t *testing.T) {
 // saying so is a slip of whoever wrote it.
 func TestGuard_TheMappingMustNameThePrivilegedRoleItAssigns(t *testing.T) {
 	assignment := domain.Assignment{Role: "admin"}
-	rights := domain.Rights{Roles: []string{"admin"}}
+	rights := domain.Rights{Roles: []domain.RealmRole{"admin"}}
 	require.ErrorIs(t, guard().CheckGrant(assignment, rights), domain.PrivilegeEscalation)
 	assignment.Privileged = []domain.RealmRole{"admin"}
 	require.NoError(t, guard().CheckGrant(assignment, rights))
@@ -97,17 +97,17 @@ func TestGuard_TheMappingMustNameThePrivilegedRoleItAssigns(t *testing.T) {
 func TestGuard_GrantsWhatTheMappingNamesExactly(t *testing.T) {
 	assignment := domain.Assignment{Role: "admin", Group: "head-office", Privileged: []domain.RealmRole{"admin", "Super User", "manage-users", "bundle"}}
 	require.NoError(t, guard().CheckGrant(assignment, domain.Rights{
-		Roles:          []string{"admin", "Super User", "staff", "bundle"},
-		Administration: []string{"manage-users"},
-		Unseen:         []string{"bundle"},
+		Roles:          []domain.RealmRole{"admin", "Super User", "staff", "bundle"},
+		Administration: []domain.RealmRole{"manage-users"},
+		Unseen:         []domain.RealmRole{"bundle"},
 	}))
 	// Another spelling is another role at the identity provider.
 	for name, rights := range map[string]domain.Rights{
-		"Admin":        {Roles: []string{"admin", "Admin"}},
-		"Super user":   {Roles: []string{"Super User", "Super user"}},
-		"realm-admin":  {Roles: []string{"admin", "realm-admin"}},
-		"manage-realm": {Roles: []string{"admin"}, Administration: []string{"manage-users", "manage-realm"}},
-		"Bundle":       {Roles: []string{"admin"}, Unseen: []string{"bundle", "Bundle"}},
+		"Admin":        {Roles: []domain.RealmRole{"admin", "Admin"}},
+		"Super user":   {Roles: []domain.RealmRole{"Super User", "Super user"}},
+		"realm-admin":  {Roles: []domain.RealmRole{"admin", "realm-admin"}},
+		"manage-realm": {Roles: []domain.RealmRole{"admin"}, Administration: []domain.RealmRole{"manage-users", "manage-realm"}},
+		"Bundle":       {Roles: []domain.RealmRole{"admin"}, Unseen: []domain.RealmRole{"bundle", "Bundle"}},
 	} {
 		require.ErrorIs(t, guard().CheckGrant(assignment, rights), domain.PrivilegeEscalation, name)
 	}
@@ -117,9 +117,9 @@ func TestGuard_GrantsWhatTheMappingNamesExactly(t *testing.T) {
 // whatever the configuration says.
 func TestGuard_WithoutNamesStillKeepsTheKeys(t *testing.T) {
 	assignment := domain.Assignment{Role: "teller"}
-	require.NoError(t, domain.Guard{}.CheckGrant(assignment, domain.Rights{Roles: []string{"admin"}}))
-	require.ErrorIs(t, domain.Guard{}.CheckGrant(assignment, domain.Rights{Administration: []string{"manage-users"}}), domain.PrivilegeEscalation)
-	require.ErrorIs(t, domain.Guard{}.CheckGrant(assignment, domain.Rights{Unseen: []string{"teller"}}), domain.PrivilegeEscalation)
+	require.NoError(t, domain.Guard{}.CheckGrant(assignment, domain.Rights{Roles: []domain.RealmRole{"admin"}}))
+	require.ErrorIs(t, domain.Guard{}.CheckGrant(assignment, domain.Rights{Administration: []domain.RealmRole{"manage-users"}}), domain.PrivilegeEscalation)
+	require.ErrorIs(t, domain.Guard{}.CheckGrant(assignment, domain.Rights{Unseen: []domain.RealmRole{"teller"}}), domain.PrivilegeEscalation)
 }
 
 func TestDefaultGuard(t *testing.T) {

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// GeneratePassword makes a temporary password that satisfies the policy: 16 characters
-// or more with lower and upper case letters, digits and "!@#$%^&*", and no two equal
-// neighbours. Some of the four are left out only where the policy has no room for them.
-// It returns UnsatisfiablePolicy, or Internal when random fails.
+// GeneratePassword makes a temporary password that satisfies the policy. It has at least 16
+// characters, no two equal neighbours, and some of each class: lower and upper case letters,
+// digits and "!@#$%^&*"; a class is missing only if the policy has no room for it.
+// GeneratePassword returns UnsatisfiablePolicy, or Internal when random fails.
 //
-// Counts, lengths and the username are seen to while a password is made. What remains
-// is tried out, and after some thousands of tries in vain the policy counts as
-// unsatisfiable.
+// A password is built to have the right length and counts and not to contain the username.
+// The other rules are tried out: after some thousands of passwords that break one, the
+// policy counts as unsatisfiable.
 func GeneratePassword(random io.Reader, policy PasswordPolicy, username Username, email Email) (Secret, error) {
 	if err := policy.contradiction(); err != nil {
 		return Secret{}, err
@@ -41,20 +41,18 @@ func GeneratePassword(random io.Reader, policy PasswordPolicy, username Username
 	return Secret{}, violation
 }
 
-// shape says what a password is made of, and how often it is worth trying.
+// shape is what a password is made of, and how many of its kind to try.
 type shape struct {
 	classes []characterClass
 	length  int
 	tries   int
 }
 
-// shapes returns what passwords can be made of, the best one first. The others are for
-// patterns: those that allow only some of the characters, such as "[A-Za-z0-9]+", and
-// those that want more of them, such as ".{20,}". All are tried a few times before any
-// is tried often.
+// shapes returns the shapes to try, the best one first. The others are for patterns that
+// allow only some of the characters, such as "[A-Za-z0-9]+", or want more of them, such as
+// ".{20,}". Each is tried a few times before any is tried often.
 func (p PasswordPolicy) shapes() []shape {
-	// Patterns often take few of the special characters, so it is worth while to go on
-	// with the best one.
+	// 50: many patterns allow only few of the special characters.
 	shapes := []shape{p.shape(p.classes(), 50)}
 	if len(p.Patterns) == 0 {
 		return shapes
@@ -78,8 +76,8 @@ func (p PasswordPolicy) shapes() []shape {
 	return shapes
 }
 
-// shape returns the shape of passwords from the classes. It takes at least one character
-// of each class, if there is room for that.
+// shape returns the shape of passwords with at least one character of each class, if there
+// is room for that.
 func (p PasswordPolicy) shape(classes []characterClass, tries int) shape {
 	each := slices.Clone(classes)
 	for i := range each {
@@ -91,8 +89,8 @@ func (p PasswordPolicy) shape(classes []characterClass, tries int) shape {
 	return shape{classes: each, length: max(minPasswordLength, p.MinLength, total(each)), tries: tries}
 }
 
-// parts returns each selection of some classes that has all those of which the policy
-// wants characters. Larger ones come first, above all the one without special
+// parts returns the proper subsets of the classes that still have every class of which the
+// policy wants characters. Larger ones come first, and first of all the one without special
 // characters.
 func (p PasswordPolicy) parts() [][]characterClass {
 	all := p.classes()
@@ -112,9 +110,9 @@ func (p PasswordPolicy) parts() [][]characterClass {
 	return parts
 }
 
-// generate draws the class of every position first, then the characters: so each is
-// free but for its left neighbour and the last character of the avoided name, and
-// nothing has to be drawn again. Letter case does not matter for the name.
+// generate draws the class of every position first, then the characters. A character may be
+// neither its left neighbour nor one that completes the avoided name, in whatever letter
+// case; so none has to be drawn again.
 func (s shape) generate(random io.Reader, avoided string) (string, error) {
 	alphabets := make([]string, 0, s.length)
 	everything := ""
@@ -138,10 +136,9 @@ func (s shape) generate(random io.Reader, avoided string) (string, error) {
 	avoided = strings.ToLower(avoided)
 	password := make([]byte, 0, s.length)
 	for _, alphabet := range alphabets {
-		if len(password) > 0 {
-			alphabet = without(alphabet, password[len(password)-1:])
+		for _, forbidden := range completing(avoided, password) + string(password[max(0, len(password)-1):]) {
+			alphabet = strings.ReplaceAll(alphabet, string(forbidden), "")
 		}
-		alphabet = without(alphabet, completing(avoided, password))
 		i, err := draw(random, len(alphabet))
 		if err != nil {
 			return "", err
@@ -151,26 +148,18 @@ func (s shape) generate(random io.Reader, avoided string) (string, error) {
 	return string(password), nil
 }
 
-// completing returns the characters after which the password would end with the name,
-// which is in lower case.
-func completing(name string, password []byte) []byte {
+// completing returns the characters that would make the password end with the name, which
+// is in lower case.
+func completing(name string, password []byte) string {
 	if name == "" {
-		return nil
+		return ""
 	}
 	start, last := name[:len(name)-1], name[len(name)-1:]
 	end := password[max(0, len(password)-len(start)):]
 	if strings.ToLower(string(end)) != start {
-		return nil
+		return ""
 	}
-	return []byte(last + strings.ToUpper(last))
-}
-
-// without returns the alphabet without some characters.
-func without(alphabet string, characters []byte) string {
-	for _, c := range characters {
-		alphabet = strings.ReplaceAll(alphabet, string(rune(c)), "")
-	}
-	return alphabet
+	return last + strings.ToUpper(last)
 }
 
 // draw returns a uniform number in [0, n).

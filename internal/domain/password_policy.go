@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Limits of a generated password in characters, whatever the realm allows. Nobody can
-// use a longer one, and a policy cannot make this program fill its memory.
+// Limits of a generated password in characters, whatever the realm allows. The upper one
+// keeps a policy from filling this program's memory.
 const (
 	minPasswordLength = 16
 	maxPasswordLength = 1024
 )
 
-// PasswordPolicy is what a realm asks of passwords. Counts are in characters; the zero
-// value asks for nothing.
+// PasswordPolicy is what a realm asks of passwords. Counts are in characters; the zero value
+// asks for nothing.
 type PasswordPolicy struct {
 	MinLength  int
 	MaxLength  int // 0: no limit
@@ -22,22 +22,22 @@ type PasswordPolicy struct {
 	MinUpper   int
 	MinDigits  int
 	MinSpecial int
-	// NotUsername and NotEmail forbid a password that equals the name,
-	// NotContainsUsername one that has the username in it. Letter case never helps.
+	// NotUsername and NotEmail forbid a password that equals it, NotContainsUsername one that
+	// contains it, all without regard to letter case.
 	NotUsername         bool
 	NotEmail            bool
 	NotContainsUsername bool
-	// Patterns are what the whole password must fit, each.
+	// Patterns must each fit the whole password.
 	Patterns []PasswordPattern
 }
 
 // PasswordPattern is a rule that can only be tried out.
 type PasswordPattern struct {
-	Rule string // as the realm's owner has written it, for the log
+	Rule string // as it stands in the realm, for the log
 	Fits func(password string) bool
 }
 
-// characterClass is an alphabet and the least number of characters to take from it.
+// characterClass is an alphabet and how many characters to take from it at least.
 type characterClass struct {
 	alphabet string
 	min      int
@@ -61,8 +61,8 @@ func (p PasswordPolicy) longest() int {
 	return min(p.MaxLength, maxPasswordLength)
 }
 
-// contradiction returns UnsatisfiablePolicy, with a sentence that names the rules, when
-// no password can have the length and the counts that are asked for.
+// contradiction returns UnsatisfiablePolicy, with a sentence that names the rules, if no
+// password can have the length and counts that are asked for.
 func (p PasswordPolicy) contradiction() error {
 	counts := total(p.classes())
 	switch {
@@ -80,14 +80,14 @@ func (p PasswordPolicy) contradiction() error {
 	return nil
 }
 
-// unsatisfiable returns an error with a sentence that may be shown and logged.
+// unsatisfiable returns an error whose sentence is for the client and the log.
 func unsatisfiable(format string, numbers ...any) error {
 	sentence := fmt.Sprintf(format, numbers...)
 	return &Error{Kind: UnsatisfiablePolicy, Message: sentence, Err: errors.New(strings.TrimSuffix(sentence, "."))}
 }
 
-// violation returns UnsatisfiablePolicy for the first rule that the password breaks, of
-// those that can only be tried out. Nil: it breaks none.
+// violation returns UnsatisfiablePolicy if the password breaks a rule that can only be tried
+// out.
 func (p PasswordPolicy) violation(password string, username Username, email Email) error {
 	if p.NotUsername && strings.EqualFold(password, username.String()) ||
 		p.NotEmail && strings.EqualFold(password, email.String()) {

@@ -15,6 +15,25 @@ type RealmRole string
 // ("branches/north") without a leading slash. The empty Group is none.
 type Group string
 
+// Name returns the group's own name, without the path to it.
+func (g Group) Name() string { return string(g[strings.LastIndexByte(string(g), '/')+1:]) }
+
+// Parents returns the groups above it, the nearest first.
+func (g Group) Parents() []Group {
+	var parents []Group
+	for i := len(g) - 1; i > 0; i-- {
+		if g[i] == '/' {
+			parents = append(parents, g[:i])
+		}
+	}
+	return parents
+}
+
+// Within reports whether the group is the other one or below it.
+func (g Group) Within(other Group) bool {
+	return g == other || strings.HasPrefix(string(g), string(other)+"/")
+}
+
 // Assignment is what a Fineract role stands for at the identity provider.
 type Assignment struct {
 	Role  RealmRole
@@ -38,27 +57,24 @@ type RoleMap struct {
 	fallback Assignment
 }
 
-// NewRoleMap makes a map of rules; a role that no rule names gets the fallback, which
-// must be harmless.
+// NewRoleMap makes a map of rules. A role that no rule names gets the fallback, which must
+// be harmless.
 func NewRoleMap(rules []RoleRule, fallback Assignment) RoleMap {
-	return RoleMap{rules: append([]RoleRule(nil), rules...), fallback: fallback}
+	return RoleMap{rules: slices.Clone(rules), fallback: fallback}
 }
 
-// Assign returns the assignment of a Fineract role. Blanks around the role do not
-// count, an exact match goes before one that differs in letter case.
+// Assign returns the assignment of a Fineract role. It ignores blanks around the role and,
+// if no rule matches exactly, letter case.
 func (m RoleMap) Assign(fineractRole string) Assignment {
 	name := strings.TrimSpace(fineractRole)
-	for _, rule := range m.rules {
-		if rule.FineractRole == name {
-			return rule.Assignment
-		}
+	i := slices.IndexFunc(m.rules, func(rule RoleRule) bool { return rule.FineractRole == name })
+	if i < 0 {
+		i = slices.IndexFunc(m.rules, func(rule RoleRule) bool { return strings.EqualFold(rule.FineractRole, name) })
 	}
-	for _, rule := range m.rules {
-		if strings.EqualFold(rule.FineractRole, name) {
-			return rule.Assignment
-		}
+	if i < 0 {
+		return m.fallback
 	}
-	return m.fallback
+	return m.rules[i].Assignment
 }
 
 // Assignments returns every assignment that the map can give, the fallback last.
@@ -81,8 +97,8 @@ func (m RoleMap) Fingerprint() string {
 
 // DefaultRoleMap returns the mapping of the bank's present roles.
 //
-// Only administrators are in head-office: that group carries the realm role admin, so
-// whoever is put into it becomes an administrator. An unknown role is plain staff.
+// Only administrators are in head-office: that group carries the realm role admin, and so
+// makes its members administrators. An unknown role is plain staff.
 func DefaultRoleMap() RoleMap {
 	administration := []RealmRole{"admin", "Super User", "Super user"}
 	return NewRoleMap([]RoleRule{

@@ -50,15 +50,15 @@ func TestDefaultRoleMap(t *testing.T) {
 func TestDefaultRoleMap_OnlyAdministratorsMayHoldPrivilegedRoles(t *testing.T) {
 	guard := domain.DefaultGuard()
 	for _, assignment := range domain.DefaultRoleMap().Assignments() {
-		withGroup := domain.Rights{Roles: []string{string(assignment.Role), "admin", "Super User"}}
+		withGroup := domain.Rights{Roles: []domain.RealmRole{assignment.Role, "admin", "Super User"}}
 		err := guard.CheckGrant(assignment, withGroup)
 		if assignment.Group == "head-office" {
 			assert.NoError(t, err, "production's head-office carries both")
 		} else {
 			assert.ErrorIs(t, err, domain.PrivilegeEscalation, assignment.Role)
 		}
-		assert.NoError(t, guard.CheckGrant(assignment, domain.Rights{Roles: []string{string(assignment.Role)}}))
-		assert.ErrorIs(t, guard.CheckGrant(assignment, domain.Rights{Roles: []string{"realm-admin"}}), domain.PrivilegeEscalation, "nobody is mapped to that")
+		assert.NoError(t, guard.CheckGrant(assignment, domain.Rights{Roles: []domain.RealmRole{assignment.Role}}))
+		assert.ErrorIs(t, guard.CheckGrant(assignment, domain.Rights{Roles: []domain.RealmRole{"realm-admin"}}), domain.PrivilegeEscalation, "nobody is mapped to that")
 	}
 }
 
@@ -93,4 +93,26 @@ func TestRoleMap_DoesNotFollowItsRules(t *testing.T) {
 	roles := domain.NewRoleMap(rules, domain.Assignment{})
 	rules[0].Assignment.Role = "admin"
 	assert.Equal(t, domain.RealmRole("teller"), roles.Assign("Teller").Role)
+}
+
+func TestGroup_KnowsItsNameItsParentsAndWhatItIsWithin(t *testing.T) {
+	for group, test := range map[domain.Group]struct {
+		name           string
+		parents        []domain.Group
+		within, beside []domain.Group
+	}{
+		"":                 {"", nil, nil, []domain.Group{"tellers"}},
+		"tellers":          {"tellers", nil, []domain.Group{"tellers"}, []domain.Group{"teller", "Tellers", "tellers/north", "north"}},
+		"tellers/north":    {"north", []domain.Group{"tellers"}, []domain.Group{"tellers", "tellers/north"}, []domain.Group{"north", "tellers/nor", "tellers/north/it"}},
+		"tellers/north/it": {"it", []domain.Group{"tellers/north", "tellers"}, []domain.Group{"tellers", "tellers/north", "tellers/north/it"}, []domain.Group{"it", "north", "north/it"}},
+	} {
+		assert.Equal(t, test.name, group.Name(), group)
+		assert.Equal(t, test.parents, group.Parents(), group)
+		for _, other := range test.within {
+			assert.True(t, group.Within(other), "%s within %s", group, other)
+		}
+		for _, other := range test.beside {
+			assert.False(t, group.Within(other), "%s within %s", group, other)
+		}
+	}
 }

@@ -7,12 +7,11 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is text that must never be printed: a password, a token, a client secret.
-// Formatting it with any verb, encoding it as JSON or text, and logging it with slog
-// give "[redacted]". The zero Secret is empty.
+// Secret is text that must never be printed: a password, a token, a client secret. Every fmt
+// verb, encoding as JSON or text, and slog give "[redacted]". The zero Secret is empty.
 //
-// The text sits behind a pointer because fmt cannot call methods on a value inside
-// another struct's unexported field: there it prints the address, not the text.
+// The text sits behind a pointer because fmt cannot call the methods of an unexported field:
+// it prints the address there, not the text.
 type Secret struct {
 	text *string
 }
@@ -37,8 +36,7 @@ func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 // MarshalText implements [encoding.TextMarshaler], which encoding/json uses too.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// UnmarshalText implements [encoding.TextUnmarshaler], so that a secret is one from the
-// moment it is read.
+// UnmarshalText implements [encoding.TextUnmarshaler]: a secret is one as soon as it is read.
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = NewSecret(string(text))
 	return nil

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxNameLength is the longest username and e-mail address, in characters. Keycloak's
-// default user profile and its database columns end there too.
+// maxNameLength is the longest username and e-mail address, in characters, as in Keycloak's
+// default user profile and database columns.
 const maxNameLength = 255
 
 // UserID is the identity provider's own name for a user. It never changes.
@@ -21,9 +21,8 @@ type Username struct {
 	text string
 }
 
-// ParseUsername checks what any provider must be able to rely on: 1 to 255 characters
-// of valid UTF-8, neither blanks nor control characters. The realm may ask for more.
-// It returns InvalidField.
+// ParseUsername accepts 1 to 255 characters of valid UTF-8 without blanks and control
+// characters. The realm may ask for more. It returns InvalidField.
 func ParseUsername(s string) (Username, error) {
 	switch {
 	case s == "":
@@ -70,8 +69,8 @@ func (e Email) String() string { return e.text }
 // Matches reports whether address is this one, without regard to letter case.
 func (e Email) Matches(address string) bool { return strings.EqualFold(e.text, address) }
 
-// RequiredAction is something a user must do at the next sign-in. The constants carry
-// the values that the HTTP contract fixes; providers with other names translate them.
+// RequiredAction is something a user must do at the next sign-in. The values are those of
+// the HTTP contract; an adapter whose provider has other names translates them.
 type RequiredAction string
 
 // The required actions this program sets itself. A user may have others.
@@ -92,12 +91,12 @@ type User struct {
 	Enabled         bool
 	EmailVerified   bool
 	RequiredActions []RequiredAction
-	// CreatedAt is when the account was made; zero: the provider does not tell.
+	// CreatedAt is when the user was created; zero: the provider does not tell.
 	CreatedAt time.Time
 	// Attributes are those of ours that the provider keeps for the user.
 	Attributes Attributes
-	// Managed tells that this program created the user. It is false for users of others,
-	// and for all where the provider cannot keep who created whom.
+	// Managed tells that this program created the user. It is always false where the provider
+	// cannot keep a mark of that.
 	Managed bool
 }
 
@@ -106,25 +105,24 @@ func (u User) Requires(action RequiredAction) bool {
 	return slices.Contains(u.RequiredActions, action)
 }
 
-// Memberships are the realm roles assigned to a user directly and the names of the
-// user's groups.
+// Memberships are the realm roles assigned to a user directly and the user's groups.
 type Memberships struct {
 	Roles  []RealmRole
-	Groups []string
+	Groups []Group
 }
 
-// AccountDetails are what takes more than a look at the user to know.
+// AccountDetails are what a provider does not tell with the user itself.
 type AccountDetails struct {
-	// Locked tells that the provider lets nobody sign in after wrong passwords, until
-	// LockedUntil; a zero LockedUntil means until somebody lifts the lock.
+	// Locked tells that the user cannot sign in after wrong passwords, until LockedUntil; if
+	// that is zero, until an administrator lifts the lock.
 	Locked      bool
 	LockedUntil time.Time
-	// EffectiveRoles are all realm roles that the user holds in the end, through groups
-	// and other roles too, in alphabetical order.
+	// EffectiveRoles are all realm roles of the user, also those through groups and other
+	// roles, in alphabetical order.
 	EffectiveRoles []RealmRole
 	HasPassword    bool
-	// SecondFactors are the kinds of credentials beside the password, each once, in
-	// alphabetical order and in the provider's own words ("otp", "webauthn").
+	// SecondFactors are the kinds of credentials beside the password, each once, in the
+	// provider's words ("otp", "webauthn") and in alphabetical order.
 	SecondFactors []string
 }
 
@@ -137,8 +135,8 @@ type NewUser struct {
 	EmailVerified bool
 	Assignment    Assignment
 	Attributes    Attributes
-	// Password is temporary: it must be changed at the first sign-in. Empty: the user
-	// gets none, and cannot sign in before having chosen one by way of a mail.
+	// Password is temporary: it must be changed at the first sign-in. Empty: the user gets
+	// none, and must choose one through a link in a mail before the first sign-in.
 	Password        Secret
 	RequiredActions []RequiredAction
 }
@@ -146,17 +144,17 @@ type NewUser struct {
 // CreatedUser says what became of a NewUser.
 type CreatedUser struct {
 	ID UserID
-	// MissingGroup is the group of the assignment when the realm lacks it and the user
-	// was created without; empty otherwise.
+	// MissingGroup is the group of the assignment if the realm lacks it and the user was
+	// created without it; empty otherwise.
 	MissingGroup Group
-	// RequiredActions are those that the user has now.
+	// RequiredActions are those that the user now has.
 	RequiredActions []RequiredAction
 	// Unstored are the attributes that the realm does not keep, in alphabetical order.
 	Unstored []Attribute
 }
 
-// UserChange is what to change of a user; what is nil stays as it is. An empty name, or
-// an attribute with an empty value, is taken away.
+// UserChange is what to change of a user. What is nil stays; an empty name or attribute is
+// removed.
 type UserChange struct {
 	Email      *Email
 	FirstName  *string

@@ -45,7 +45,7 @@ type IdentityProvider interface {
 	// other roles too, and every right of the user to administer the provider itself as far
 	// as the provider shows it; empty means none. Which of the roles exist may have been
 	// read some minutes ago, who holds them is current.
-	Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error)
+	Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error)
 
 	// RightsOf returns all that a user gets by the assignment. A group that the realm
 	// lacks carries nothing. It may be some minutes old. It returns UnknownRole when the

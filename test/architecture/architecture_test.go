@@ -43,8 +43,13 @@ func layers() []layer {
 		{path: "internal/app", allows: []string{"internal/domain", "internal/ports"}, noStandard: core},
 		{path: "internal/adapters/memory", allows: []string{"internal/domain", "internal/ports"}, noStandard: core},
 		{path: "internal/adapters/keycloak", allows: []string{
-			"internal/domain", "internal/ports", "github.com/Nerzal/gocloak/v13", "github.com/go-resty/resty/v2", "golang.org/x/sync/errgroup",
-			"github.com/failsafe-go/failsafe-go/...", "github.com/dlclark/regexp2/v2", "go.opentelemetry.io/otel/...",
+			"internal/domain", "internal/ports", "internal/adapters/keycloak/adminapi", "github.com/Nerzal/gocloak/v13", "golang.org/x/sync/errgroup",
+			"github.com/failsafe-go/failsafe-go", "github.com/failsafe-go/failsafe-go/retrypolicy", "github.com/dlclark/regexp2/v2",
+		}, noStandard: []string{"net/http"}},
+		// How to speak to Keycloak, below what it means: package keycloak alone may use it.
+		{path: "internal/adapters/keycloak/adminapi", allows: []string{
+			"internal/domain", "github.com/Nerzal/gocloak/v13", "github.com/go-resty/resty/v2",
+			"github.com/failsafe-go/failsafe-go/...", "go.opentelemetry.io/otel/...",
 		}},
 		{path: "internal/adapters/accesstoken", allows: []string{
 			"internal/domain", "internal/ports", "github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4/...",

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -16,18 +15,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"user-sync-service/test/keycloaktest"
 )
-
-// numberFrom is the number in an environment variable, or standard.
-func numberFrom(t *testing.T, variable string, standard int) int {
-	t.Helper()
-	n, err := strconv.Atoi(cmp.Or(os.Getenv(variable), strconv.Itoa(standard)))
-	require.NoError(t, err, variable)
-	return n
-}
 
 // newSeed is CHAOS_SEED, or a new one. It decides which faults come in which order and
 // for how long; what they meet is up to the machine.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log"
 	"net/http"
@@ -142,4 +143,17 @@ func hang(_ http.ResponseWriter, r *http.Request) {
 	case <-time.After(time.Minute):
 	}
 	panic(http.ErrAbortHandler)
+}
+
+// answerDropped passes the call on and closes the connection instead of answering.
+func answerDropped(keycloak http.HandlerFunc) http.HandlerFunc {
+	return func(_ http.ResponseWriter, r *http.Request) {
+		keycloak(httptest.NewRecorder(), detached(r))
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// detached is a request that does not end with its caller.
+func detached(r *http.Request) *http.Request {
+	return r.WithContext(context.WithoutCancel(r.Context()))
 }

@@ -4,12 +4,14 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -117,4 +119,12 @@ func newSink(t *testing.T) *keycloaktest.Sink {
 	require.NoError(t, err)
 	t.Cleanup(sink.Close)
 	return sink
+}
+
+// numberFrom is the number in an environment variable, or standard.
+func numberFrom(t *testing.T, variable string, standard int) int {
+	t.Helper()
+	n, err := strconv.Atoi(cmp.Or(os.Getenv(variable), strconv.Itoa(standard)))
+	require.NoError(t, err, variable)
+	return n
 }

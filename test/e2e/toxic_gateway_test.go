@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -72,14 +71,6 @@ func (m *mischief) settle(t *testing.T) {
 // dropped closes the connection instead of passing the call on.
 func dropped(http.HandlerFunc) http.HandlerFunc {
 	return func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
-}
-
-// answerDropped passes the call on and closes the connection instead of answering.
-func answerDropped(keycloak http.HandlerFunc) http.HandlerFunc {
-	return func(_ http.ResponseWriter, r *http.Request) {
-		keycloak(httptest.NewRecorder(), detached(r))
-		panic(http.ErrAbortHandler)
-	}
 }
 
 // answerLost passes the call on and never answers.
@@ -160,9 +151,4 @@ func copyHeader(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
 	for name, values := range answer.Header() {
 		w.Header()[name] = values
 	}
-}
-
-// detached is a request that does not end with its caller.
-func detached(r *http.Request) *http.Request {
-	return r.WithContext(context.WithoutCancel(r.Context()))
 }

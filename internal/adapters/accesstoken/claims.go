@@ -10,25 +10,23 @@ import (
 	"user-sync-service/internal/domain"
 )
 
-// leeway is how far Keycloak's clock may be ahead of ours. A token is often shown within
-// the second in which it was issued.
+// leeway is how far Keycloak's clock may be ahead of ours: a token is often used within the
+// second of its issue.
 const leeway = 10 * time.Second
 
-// claims are what a token says, as far as it matters here. They are read by go-jose's
-// JSON, which tells "typ" from "TYP" and refuses a name that occurs twice, so that
-// nobody can read the same token in another way.
+// claims are the claims of a token that matter here. go-jose's JSON reads them: it tells
+// "typ" from "TYP" and refuses a name that occurs twice, so they can be read in one way only.
 type claims struct {
-	Type      string   `json:"typ"`
-	Issuer    string   `json:"iss"`
-	Expires   *float64 `json:"exp"`
-	NotBefore *float64 `json:"nbf"`
-	Audience  audience `json:"aud"`
-	// AskedBy is the client that the token was issued to.
-	AskedBy        string            `json:"azp"`
-	Subject        string            `json:"sub"`
-	Username       string            `json:"preferred_username"`
-	RealmAccess    access            `json:"realm_access"`
-	ResourceAccess map[string]access `json:"resource_access"`
+	Type            string            `json:"typ"`
+	Issuer          string            `json:"iss"`
+	Expires         *float64          `json:"exp"`
+	NotBefore       *float64          `json:"nbf"`
+	Audience        audience          `json:"aud"`
+	AuthorizedParty string            `json:"azp"` // the client that it was issued to
+	Subject         string            `json:"sub"`
+	Username        string            `json:"preferred_username"`
+	RealmAccess     access            `json:"realm_access"`
+	ResourceAccess  map[string]access `json:"resource_access"`
 }
 
 type access struct {
@@ -38,7 +36,7 @@ type access struct {
 // audience is one name or a list of them.
 type audience []string
 
-// UnmarshalJSON takes either form.
+// UnmarshalJSON implements [json.Unmarshaler].
 func (a *audience) UnmarshalJSON(data []byte) error {
 	var one string
 	if json.Unmarshal(data, &one) == nil {
@@ -56,8 +54,8 @@ func readClaims(payload []byte) (claims, error) {
 	return c, nil
 }
 
-// check returns Unauthenticated unless the claims are those of an access token that
-// counts now.
+// check returns Unauthenticated unless the claims are those of an access token that is
+// valid now.
 func (c claims) check(now time.Time, issuers, clients []string) error {
 	switch {
 	case c.Type != "Bearer":
@@ -78,7 +76,8 @@ func (c claims) check(now time.Time, issuers, clients []string) error {
 	return nil
 }
 
-// typeForLog is the type where it is one of Keycloak's.
+// typeForLog names the type only if it is one of Keycloak's: any other text is the
+// sender's choice.
 func (c claims) typeForLog() string {
 	switch c.Type {
 	case "ID", "Refresh", "Offline", "Logout":
@@ -89,14 +88,13 @@ func (c claims) typeForLog() string {
 	return "another typ"
 }
 
-// isFor reports whether one of the clients has asked for the token or is meant by it.
+// isFor reports whether the token was issued to, or is meant for, one of the clients.
 func (c claims) isFor(clients []string) bool {
-	return slices.ContainsFunc(append([]string{c.AskedBy}, c.Audience...), func(name string) bool {
+	return slices.ContainsFunc(append([]string{c.AuthorizedParty}, c.Audience...), func(name string) bool {
 		return name != "" && slices.Contains(clients, name)
 	})
 }
 
-// actor is whom the claims are about.
 func (c claims) actor() domain.Actor {
 	roles := slices.Clone(c.RealmAccess.Roles)
 	for _, client := range slices.Sorted(maps.Keys(c.ResourceAccess)) {
@@ -107,8 +105,8 @@ func (c claims) actor() domain.Actor {
 	return domain.Actor{Subject: c.Subject, Username: c.Username, Roles: roles}
 }
 
-// seconds is a time as tokens have it. They may have fractions, and numbers that are
-// beyond any time.Time.
+// seconds converts to the unit of a claim, which may have a fraction or be out of the
+// range of time.Time.
 func seconds(t time.Time) float64 {
 	return float64(t.UnixNano()) / float64(time.Second)
 }

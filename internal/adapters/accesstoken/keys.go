@@ -15,41 +15,32 @@ import (
 )
 
 const (
-	// maxAge is when keys are old: those that the realm has dropped stop counting then.
+	// maxAge is when keys are old and fetched anew. Until then, a key that the realm has
+	// dropped still counts.
 	maxAge = 5 * time.Minute
-	// retryAfter is the time between attempts to replace old keys.
+	// retryAfter is the least time between fetches that replace old keys.
 	retryAfter = 10 * time.Second
-	// pace is the least time between two fetches, whoever asks for them: anybody can
-	// make up tokens with keys that nobody has seen.
+	// pace is the least time between any two fetches. Without it, tokens with made-up keys
+	// would cause one each.
 	pace = time.Second
+	// maxVerified is how many tokens a key set remembers, at about a kilobyte each.
+	maxVerified = 1024
 )
 
-// keySet is what one fetch has brought, which does not change any more.
+// keySet is what one fetch has brought. Its keys and issuers never change.
 type keySet struct {
 	byID    map[string][]jose.JSONWebKey // public keys only
 	issuers []string
-	// verified has the claims of the tokens that these keys were found to have signed, by
-	// digest: the same token comes with each request of an administrator's session. Being
-	// the keys' own, it forgets with them whatever a dropped key had signed.
-	verified *lru.Cache[digest, claims]
+	// verified has the claims of tokens that these keys have signed, by the token's digest:
+	// an administrator's session sends the same token with each request. It goes with the
+	// keys, and so forgets what a dropped key has signed.
+	verified *lru.Cache[[sha256.Size]byte, claims]
 }
 
-// digest stands for a token, so that no token is kept.
-type digest [sha256.Size]byte
-
-// maxVerified is how many tokens a key set remembers. One takes about a kilobyte.
-const maxVerified = 1024
-
-func newKeySet(byID map[string][]jose.JSONWebKey, issuers []string) (*keySet, error) {
-	verified, err := lru.New[digest, claims](maxVerified)
-	return &keySet{byID: byID, issuers: issuers, verified: verified}, err
-}
-
-// has reports whether the set has a key of this id.
 func (s *keySet) has(id string) bool { return len(s.byID[id]) > 0 }
 
-// suitable are the keys that the header means. A key that is for one algorithm counts
-// for no other.
+// suitable returns the keys that the header names. A key for one algorithm counts for no
+// other.
 func (s *keySet) suitable(header jose.Header) []crypto.PublicKey {
 	var keys []crypto.PublicKey
 	for _, key := range s.byID[header.KeyID] {
@@ -60,54 +51,53 @@ func (s *keySet) suitable(header jose.Header) []crypto.PublicKey {
 	return keys
 }
 
-// keyring keeps the keys of a realm and fetches them anew, never twice at once and not
-// more often than its pace. A fetch is not tied to the callers who wait for it.
+// keyring keeps the keys of a realm and fetches them anew, one fetch at a time and no
+// faster than its pace. Callers share a fetch; it goes on when they leave.
 type keyring struct {
-	now  func() time.Time
 	load func(context.Context) (*keySet, error)
 	pace time.Duration
-	// open ends with the keyring, and the fetches with it.
+	// open ends when the keyring is closed, and ends the fetches.
 	open context.Context
 	end  context.CancelFunc
 
 	mu      sync.Mutex
 	known   *keySet   // nil until a fetch has succeeded
-	loaded  time.Time // when the fetch of the known keys began, by now
-	tried   time.Time // when the latest fetch began, by now
-	began   time.Time // the same by the real clock, to which the pace belongs
-	running *fetch    // nil when there is none
-	next    *fetch    // the fetch that has not begun yet; nil when nobody wants one
+	loaded  time.Time // when the fetch of the known keys began
+	began   time.Time // when the latest fetch began
+	running *fetch    // nil: none
+	next    *fetch    // has not begun yet; nil: none is wanted
 	fetches sync.WaitGroup
 }
 
-// fetch is a fetch to come or under way; keys and err may be read once done is closed.
+// fetch is running or yet to begin. Read keys and err only once done is closed.
 type fetch struct {
 	done chan struct{}
 	keys *keySet
 	err  error
 }
 
-func newKeyring(now func() time.Time, load func(context.Context) (*keySet, error)) *keyring {
+func newKeyring(load func(context.Context) (*keySet, error)) *keyring {
 	open, end := context.WithCancel(context.Background())
-	return &keyring{now: now, load: load, pace: pace, open: open, end: end}
+	return &keyring{load: load, pace: pace, open: open, end: end}
 }
 
 // close ends the fetches and waits for them.
 func (k *keyring) close() {
-	// With the lock, so that no fetch is scheduled while they are waited for.
-	k.mu.Lock()
+	k.mu.Lock() // No fetch may be scheduled once waiting has begun.
 	k.end()
 	k.mu.Unlock()
 	k.fetches.Wait()
 }
 
-// get returns the known keys. When there are none it waits for a fetch and returns its
-// failure, if it fails. Old keys are as good as others, but a fetch is begun.
+// get returns the known keys; if they are old, it also schedules a fetch. If none are
+// known, it waits for a fetch and returns the error if that fails.
 func (k *keyring) get(ctx context.Context) (*keySet, error) {
 	k.mu.Lock()
 	if k.known != nil {
 		defer k.mu.Unlock()
-		k.refreshOldKeys()
+		if k.running == nil && time.Since(k.loaded) > maxAge && time.Since(k.began) >= retryAfter {
+			k.schedule()
+		}
 		return k.known, nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -122,9 +112,9 @@ func (k *keyring) get(ctx context.Context) (*keySet, error) {
 	return f.wait(ctx)
 }
 
-// find returns keys with one of this id. It waits for a fetch that begins after the
-// call, so that a key is found that the realm has had for a moment only. If that fetch
-// fails, nobody knows about the key, and its failure is returned.
+// find returns keys with one of this id. An unknown id is Unauthenticated only after a
+// fetch that began after the call, since the realm may just have got the key; if that
+// fetch fails, find returns its error.
 func (k *keyring) find(ctx context.Context, id string) (*keySet, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, domain.AsError(err)
@@ -138,8 +128,8 @@ func (k *keyring) find(ctx context.Context, id string) (*keySet, error) {
 	f := k.schedule()
 	k.mu.Unlock()
 	if running != nil {
-		// It began before the call, so that what it does not bring proves nothing; but
-		// when keys have just been rotated under load it saves most callers a wait.
+		// It may bring the key all the same, and saves most callers a wait when keys have
+		// just been rotated under load.
 		if keys, err := running.wait(ctx); err == nil && keys.has(id) {
 			return keys, nil
 		}
@@ -149,14 +139,6 @@ func (k *keyring) find(ctx context.Context, id string) (*keySet, error) {
 		err = refuse("unknown key")
 	}
 	return keys, err
-}
-
-// refreshOldKeys schedules a fetch when the known keys are old. The caller holds mu.
-func (k *keyring) refreshOldKeys() {
-	now := k.now()
-	if now.Sub(k.loaded) > maxAge && now.Sub(k.tried) >= retryAfter && k.running == nil {
-		k.schedule()
-	}
 }
 
 // schedule returns a fetch that has not begun yet. The caller holds mu.
@@ -176,7 +158,10 @@ func (k *keyring) schedule() *fetch {
 		if previous != nil {
 			<-previous.done
 		}
-		pause(k.open, time.Until(due))
+		select {
+		case <-time.After(time.Until(due)):
+		case <-k.open.Done():
+		}
 		k.run(f)
 	})
 	return f
@@ -185,8 +170,8 @@ func (k *keyring) schedule() *fetch {
 // run makes the next fetch f.
 func (k *keyring) run(f *fetch) {
 	k.mu.Lock()
-	begin := k.now()
-	k.next, k.running, k.tried, k.began = nil, f, begin, time.Now()
+	begin := time.Now()
+	k.next, k.running, k.began = nil, f, begin
 	k.mu.Unlock()
 
 	f.keys, f.err = k.load(k.open)
@@ -206,18 +191,5 @@ func (f *fetch) wait(ctx context.Context) (*keySet, error) {
 		return f.keys, f.err
 	case <-ctx.Done():
 		return nil, domain.AsError(ctx.Err())
-	}
-}
-
-// pause waits, but not longer than until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }

@@ -4,16 +4,22 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
+	lru "github.com/hashicorp/golang-lru/v2"
+	tag "go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -22,53 +28,49 @@ import (
 )
 
 // maxAnswer is the largest answer read, in bytes. A realm with many keys and their
-// certificates is some 20 KB.
+// certificates has some 20 KB.
 const maxAnswer = 1 << 20
 
-// operation names a request in errors.
+// operation names a request in errors; metrics and traces replace its blanks by "_".
 type operation string
 
 const (
-	opGetKeys   operation = "get keys"
-	opGetIssuer operation = "get issuer"
+	getKeys   operation = "get keys"
+	getIssuer operation = "get issuer"
 )
 
-// realm reads what a realm tells everybody.
-type realm struct {
-	address string
-	issuers []string // empty: the realm tells
-	timeout time.Duration
-	client  *http.Client
+func (op operation) failed(kind domain.Kind, err error) error {
+	return &domain.Error{Kind: kind, Err: fmt.Errorf("%s: %w", op, err)}
+}
 
-	observer Observer
-	tracer   trace.Tracer
+// realm reads a realm's public documents.
+type realm struct {
+	config  Config
+	address string
+	client  *http.Client
+	tracer  trace.Tracer
 }
 
 func newRealm(config Config) *realm {
-	if config.Observer == nil {
-		config.Observer = unobserved{}
-	}
 	if config.Traces == nil {
 		config.Traces = noop.NewTracerProvider()
 	}
 	return &realm{
+		config:  config,
 		address: config.URL + "/realms/" + url.PathEscape(config.Realm),
-		issuers: config.Issuers,
-		timeout: config.Timeout,
 		client: &http.Client{
 			Transport: config.Transport,
-			// Keycloak does not redirect here; whoever does leads to other keys.
+			// Keycloak does not redirect here; a redirect could lead to foreign keys.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		observer: config.Observer,
-		tracer:   config.Traces.Tracer("user-sync-service/internal/adapters/accesstoken"),
+		tracer: config.Traces.Tracer("user-sync-service/internal/adapters/accesstoken"),
 	}
 }
 
-// load reads the keys, and the issuer unless it is given. The keys' address in the
-// discovery document is not used: it is the one for the outside.
+// load reads the keys, and the issuer unless it is configured. It does not use the
+// address of the keys in the discovery document, which is for callers from outside.
 func (r *realm) load(ctx context.Context) (*keySet, error) {
-	issuers := r.issuers
+	issuers := r.config.Issuers
 	if len(issuers) == 0 {
 		issuer, err := r.issuer(ctx)
 		if err != nil {
@@ -76,20 +78,21 @@ func (r *realm) load(ctx context.Context) (*keySet, error) {
 		}
 		issuers = []string{issuer}
 	}
-	answer, err := r.get(ctx, opGetKeys, "/protocol/openid-connect/certs")
+	answer, err := r.get(ctx, getKeys, "/protocol/openid-connect/certs")
 	if err != nil {
 		return nil, err
 	}
 	keys, err := readKeys(answer)
 	if err != nil {
-		return nil, badAnswer(opGetKeys, err)
+		return nil, getKeys.failed(domain.BadAnswer, err)
 	}
-	return newKeySet(keys, issuers)
+	verified, err := lru.New[[sha256.Size]byte, claims](maxVerified)
+	return &keySet{byID: keys, issuers: issuers, verified: verified}, err
 }
 
-// issuer reads by what name the realm calls itself in its tokens.
+// issuer reads the realm's name for itself.
 func (r *realm) issuer(ctx context.Context) (string, error) {
-	answer, err := r.get(ctx, opGetIssuer, "/.well-known/openid-configuration")
+	answer, err := r.get(ctx, getIssuer, "/.well-known/openid-configuration")
 	if err != nil {
 		return "", err
 	}
@@ -97,13 +100,13 @@ func (r *realm) issuer(ctx context.Context) (string, error) {
 		Issuer string `json:"issuer"`
 	}
 	if json.Unmarshal(answer, &document) != nil || document.Issuer == "" {
-		return "", badAnswer(opGetIssuer, errors.New("not a discovery document"))
+		return "", getIssuer.failed(domain.BadAnswer, errors.New("not a discovery document"))
 	}
 	return document.Issuer, nil
 }
 
-// readKeys returns the public keys for signatures by their ids. Those that it cannot
-// read or use are left out: a realm may have keys for other purposes.
+// readKeys returns the public signature keys by their ids. It skips what it cannot read
+// or use: a realm may have keys for other purposes.
 func readKeys(answer []byte) (map[string][]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -135,46 +138,68 @@ func isUsable(key jose.JSONWebKey) bool {
 	return false
 }
 
-// get reads one of the realm's documents.
+// get reads one of the realm's documents, measured and traced. The context is the
+// keyring's: the span belongs to no caller's trace, since callers share a fetch.
 func (r *realm) get(ctx context.Context, op operation, path string) ([]byte, error) {
-	timed, cancel := context.WithTimeout(ctx, r.timeout)
+	ctx, cancel := context.WithTimeout(ctx, r.config.Timeout)
 	defer cancel()
-	timed, observed := r.observe(timed, op)
-	status, body, err := r.exchange(timed, op, path)
-	observed.end(status, err)
+	name := strings.ReplaceAll(string(op), " ", "_")
+	ctx, span := r.tracer.Start(ctx, "keycloak "+name, trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(tag.String("usersync.operation", name)))
+	defer span.End()
+	begin := time.Now()
+	status, body, err := r.request(ctx, op, path)
+	code := strconv.Itoa(status)
+	switch {
+	case status != 0:
+		span.SetAttributes(tag.Int("http.response.status_code", status))
+	case errors.Is(err, context.Canceled):
+		code = "cancelled"
+	case errors.Is(err, domain.Timeout):
+		code = "timeout"
+	default:
+		code = "unreachable"
+	}
+	if err != nil {
+		kind := domain.AsError(err).Kind.Error()
+		span.SetStatus(codes.Error, kind)
+		span.SetAttributes(tag.String("error.type", kind))
+	}
+	if r.config.Observer != nil {
+		r.config.Observer.Called(name, code, time.Since(begin))
+	}
 	return body, err
 }
 
-// exchange makes one request. The status is 0 when there was no answer, or not the whole
-// of it.
-func (r *realm) exchange(ctx context.Context, op operation, path string) (status int, body []byte, err error) {
+// request makes one request. The status is 0 if the connection failed, even in the middle of
+// the answer.
+func (r *realm) request(ctx context.Context, op operation, path string) (status int, body []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.address+path, nil)
 	if err != nil {
-		return 0, nil, &domain.Error{Kind: domain.Internal, Err: fmt.Errorf("%s: %w", op, err)}
+		return 0, nil, op.failed(domain.Internal, err)
 	}
 	req.Header.Set("Accept", "application/json")
-	// A cache in between would hide a new key.
-	req.Header.Set("Cache-Control", "no-cache")
+	req.Header.Set("Cache-Control", "no-cache") // A cache on the way would hide a new key.
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	resp, err := r.client.Do(req)
 	if err != nil {
-		return 0, nil, connectionError(op, err)
+		return 0, nil, op.failed(connectionKind(err), err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return resp.StatusCode, nil, &domain.Error{Kind: statusKind(resp.StatusCode), Err: fmt.Errorf("%s: status %d", op, resp.StatusCode)}
+		return resp.StatusCode, nil, op.failed(statusKind(resp.StatusCode), fmt.Errorf("status %d", resp.StatusCode))
 	}
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return 0, nil, connectionError(op, err)
+		return 0, nil, op.failed(connectionKind(err), err)
 	}
 	if len(body) > maxAnswer {
-		return resp.StatusCode, nil, badAnswer(op, fmt.Errorf("an answer of more than %d bytes", maxAnswer))
+		return resp.StatusCode, nil, op.failed(domain.BadAnswer, fmt.Errorf("an answer of more than %d bytes", maxAnswer))
 	}
 	return resp.StatusCode, body, nil
 }
 
-// statusKind says what it means that a status is not 200.
+// statusKind classifies a status other than 200.
 func statusKind(status int) domain.Kind {
 	switch status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable:
@@ -185,16 +210,11 @@ func statusKind(status int) domain.Kind {
 	return domain.BadAnswer
 }
 
-// connectionError is a failed connection, which may also be the end of the verifier.
-func connectionError(op operation, err error) error {
-	kind := domain.Unavailable
+// connectionKind classifies a failed connection.
+func connectionKind(err error) domain.Kind {
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() { // context.DeadlineExceeded is one, too
-		kind = domain.Timeout
+		return domain.Timeout
 	}
-	return &domain.Error{Kind: kind, Err: fmt.Errorf("%s: %w", op, err)}
-}
-
-func badAnswer(op operation, err error) error {
-	return &domain.Error{Kind: domain.BadAnswer, Err: fmt.Errorf("%s: %w", op, err)}
+	return domain.Unavailable
 }

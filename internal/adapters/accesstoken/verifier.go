@@ -1,10 +1,9 @@
-// Package accesstoken tells whose access token somebody shows, for tokens that the realm
-// of a Keycloak has issued. It is the only package that knows go-oidc and go-jose.
+// Package accesstoken finds out whose access token a caller has shown, for tokens issued
+// by one Keycloak realm. It is the only package that knows go-oidc and go-jose.
 //
-// It never asks Keycloak about a token: it knows the realm's public keys, and reads them
-// again when they get old and when a token names a key that it has not seen. Keys that
-// it knows go on counting while Keycloak cannot be reached. What it returns names no
-// person and repeats nothing of a token.
+// It never asks Keycloak about a token. It keeps the realm's public keys and reads them
+// again when they are old or when a token names an unknown key. Known keys go on counting
+// while Keycloak is unreachable. Its errors name no person and quote nothing of a token.
 package accesstoken
 
 import (
@@ -26,29 +25,36 @@ import (
 
 // Config says whose tokens count.
 type Config struct {
-	// URL is the server's base URL, under which it has /realms, without a slash at its end.
+	// URL is the server's base URL, without /realms and without a slash at its end.
 	URL   string
 	Realm string
-	// Issuers are the names by which the realm may call itself in its tokens; they
-	// must match to the letter. Empty means the name in the realm's discovery document.
+	// Issuers are the values of iss that count, compared exactly. Empty: the one in the
+	// realm's discovery document.
 	Issuers []string
-	// Clients are those of whom one must have asked for the token (azp) or be meant by
-	// it (aud). Empty means any.
+	// Clients are those that a token must have been issued to (azp) or be meant for (aud);
+	// one is enough. Empty: any.
 	Clients []string
-	// Timeout bounds each single request to Keycloak and must be above zero.
+	// Timeout bounds each request to Keycloak and must be above zero.
 	Timeout time.Duration
-	// Transport carries the requests; nil means a connection pool of its own.
+	// Transport carries the requests. Nil: a connection pool of its own.
 	Transport http.RoundTripper
-	// Observer is told of each request; nil means nobody is.
+	// Observer is told of each request; may be nil.
 	Observer Observer
-	// Traces makes the spans of the requests; nil means none are made.
+	// Traces makes a span for each request. Nil: none.
 	Traces trace.TracerProvider
-	// Now is the clock by which tokens expire and keys get old; nil means time.Now.
+	// Now is the clock by which tokens expire. Nil: time.Now.
 	Now func() time.Time
 }
 
-// maxToken is the longest token looked at, in bytes. Those of an administrator with
-// very many roles have some 10 KB.
+// Observer is told of the requests to Keycloak. Its method must not block.
+type Observer interface {
+	// Called is told of each request, "get_keys" or "get_issuer", and its code: the HTTP
+	// status, or "timeout", "unreachable" or "cancelled" if there was no answer.
+	Called(operation, code string, took time.Duration)
+}
+
+// maxToken is the longest token looked at, in bytes. That of an administrator with very
+// many roles has some 10 KB.
 const maxToken = 32 << 10
 
 // Verifier verifies the access tokens of a realm. It is safe for concurrent use and
@@ -57,7 +63,7 @@ type Verifier struct {
 	clients []string
 	now     func() time.Time
 	keys    *keyring
-	pool    *http.Transport // nil when the transport was given
+	pool    *http.Transport // nil if the transport was given
 }
 
 // New returns a verifier. It makes no request yet. The caller must close it.
@@ -70,12 +76,12 @@ func New(config Config) *Verifier {
 		v.pool = http.DefaultTransport.(*http.Transport).Clone()
 		config.Transport = v.pool
 	}
-	v.keys = newKeyring(v.now, newRealm(config).load)
+	v.keys = newKeyring(newRealm(config).load)
 	return v
 }
 
-// Close ends the requests under way and waits for them. Whoever waits for their
-// outcome gets Unavailable.
+// Close ends the requests under way and waits for them. Calls that wait for their outcome
+// return Unavailable.
 func (v *Verifier) Close() {
 	v.keys.close()
 	if v.pool != nil {
@@ -83,37 +89,37 @@ func (v *Verifier) Close() {
 	}
 }
 
-// Verify implements ports.TokenVerifier. It does not look at the token before it knows
-// the realm's keys: until then nobody can be told that a token is wrong.
+// Verify implements ports.TokenVerifier. Until it knows the realm's keys it does not look
+// at tokens, since it could not tell a wrong one.
 func (v *Verifier) Verify(ctx context.Context, token string) (domain.Actor, error) {
 	known, err := v.keys.get(ctx)
 	if err != nil {
 		return domain.Actor{}, err
 	}
-	checked, seen := known.verified.Get(digestOf(token))
+	digest := sha256.Sum256([]byte(token))
+	signed, seen := known.verified.Get(digest)
 	if !seen {
-		if checked, known, err = v.verify(ctx, token, known); err != nil {
+		if signed, known, err = v.verify(ctx, token, known); err != nil {
 			return domain.Actor{}, err
 		}
+		known.verified.Add(digest, signed)
 	}
 	// The signature stays good as long as the keys count, but time goes on.
-	if err := checked.check(v.now(), known.issuers, v.clients); err != nil {
+	if err := signed.check(v.now(), known.issuers, v.clients); err != nil {
 		return domain.Actor{}, err
 	}
-	return checked.actor(), nil
+	return signed.actor(), nil
 }
 
-func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
-
-// verify returns the claims of a token that one of the keys has signed, and the keys,
-// which may be newer than those that were known.
+// verify returns the claims of a token and the keys that have signed it, which may be
+// newer than the known ones.
 func (v *Verifier) verify(ctx context.Context, token string, known *keySet) (claims, *keySet, error) {
 	header, payload, err := parse(token)
 	if err != nil {
 		return claims{}, nil, err
 	}
-	// These checks prove nothing yet. They are here so that nobody makes the keyring
-	// ask Keycloak for keys with a token that would be refused whatever the answer.
+	// These checks prove nothing yet. They keep a token that would be refused anyway from
+	// making the keyring fetch keys.
 	claimed, err := readClaims(payload)
 	if err != nil {
 		return claims{}, nil, err
@@ -130,19 +136,15 @@ func (v *Verifier) verify(ctx context.Context, token string, known *keySet) (cla
 		return claims{}, nil, err
 	}
 	signed, err := readClaims(payload)
-	if err != nil {
-		return claims{}, nil, err
-	}
-	known.verified.Add(digestOf(token), signed)
-	return signed, known, nil
+	return signed, known, err
 }
 
-// verifySignature returns the payload that one of the keys has signed.
+// verifySignature returns the payload if one of the keys has signed it.
 func (v *Verifier) verifySignature(ctx context.Context, token string, keys []crypto.PublicKey) ([]byte, error) {
 	if len(keys) == 0 {
 		return nil, refuse("the key is for another algorithm")
 	}
-	// The issuer and the clients are for claims.check: go-oidc knows one of each only.
+	// claims.check sees to the issuer and the clients, of which go-oidc knows only one each.
 	verifier := oidc.NewVerifier("", &oidc.StaticKeySet{PublicKeys: keys}, &oidc.Config{
 		SupportedSigningAlgs: algorithms[string](),
 		SkipIssuerCheck:      true,
@@ -160,13 +162,13 @@ func (v *Verifier) verifySignature(ctx context.Context, token string, keys []cry
 	return payload, nil
 }
 
-// algorithms are those that count: the ones with a public key that Keycloak offers and
-// go-oidc knows. Neither "none" nor the symmetric ones are among them.
+// algorithms are those with a public key that Keycloak offers and go-oidc knows; neither
+// "none" nor a symmetric one.
 func algorithms[A ~string]() []A {
 	return []A{"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512"}
 }
 
-// parse takes a token apart. Nothing of what it returns is verified.
+// parse takes a token apart. What it returns is not verified.
 func parse(token string) (jose.Header, []byte, error) {
 	switch {
 	case token == "":
@@ -174,8 +176,8 @@ func parse(token string) (jose.Header, []byte, error) {
 	case len(token) > maxToken:
 		return jose.Header{}, nil, refuse("longer than any token")
 	case strings.ContainsFunc(token, notInTokens):
-		// go-jose and base64 would read over white space, and go-oidc takes the JSON
-		// forms of a signature, which have headers that are not signed.
+		// go-jose and base64 would skip white space, and go-oidc also takes the JSON forms
+		// of a signature, which have headers that are not signed.
 		return jose.Header{}, nil, refuse("malformed")
 	}
 	signed, err := jose.ParseSignedCompact(token, algorithms[jose.SignatureAlgorithm]())
@@ -197,8 +199,8 @@ func notInTokens(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 }
 
-// refuse says that a token does not count. The reason is for the log; it is always in
-// our own words, since those of a token are whatever its sender likes.
+// refuse says why a token does not count. The reason is for the log and never quotes the
+// token, whose text is up to its sender.
 func refuse(reason string) error {
 	return &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("access token: " + reason)}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -12,18 +13,17 @@ import (
 )
 
 const (
-	// marker tells an event from a line of the ordinary log. It goes first, so that
-	// plain text tools find it.
+	// marker tells an event from a line of the ordinary log. It comes first, so that plain
+	// text tools find it.
 	marker = "audit"
-	// timeFormat is RFC 3339 with all nine digits, so that times sort as texts.
+	// timeFormat is RFC 3339 with all nine digits, so that times sort as text.
 	timeFormat = "2006-01-02T15:04:05.000000000Z07:00"
-	// longestText is how many characters of a text are kept that anybody can choose:
-	// nobody shall fill the disk with one request.
+	// longestText is how many characters are kept of a text from the request: one request
+	// must not fill the disk.
 	longestText = 256
 )
 
-// line is the wire form of an event. Names and order are relied upon by those who
-// search the log.
+// line is the wire form of an event. Searches of the log rely on its names and order.
 type line struct {
 	Type          string         `json:"type"`
 	Time          string         `json:"time"`
@@ -37,7 +37,7 @@ type line struct {
 	RequestID     string         `json:"request_id"`
 	TraceID       string         `json:"trace_id,omitempty"`
 	Target        target         `json:"target"`
-	Mapping       *mapping       `json:"mapping,omitempty"`
+	Mapping       mapping        `json:"mapping,omitzero"`
 	Before        map[string]any `json:"before,omitempty"`
 	After         map[string]any `json:"after,omitempty"`
 }
@@ -60,6 +60,8 @@ type mapping struct {
 }
 
 func newLine(event domain.AuditEvent) line {
+	who := actor(event.Actor)
+	who.Roles = append([]string{}, who.Roles...) // Never null: that would be a second way to say none.
 	return line{
 		Type:          marker,
 		Time:          event.Time.UTC().Format(timeFormat),
@@ -67,33 +69,19 @@ func newLine(event domain.AuditEvent) line {
 		Outcome:       event.Outcome,
 		Reason:        event.Reason,
 		NotEnforced:   event.NotEnforced,
-		Actor:         newActor(event.Actor),
+		Actor:         who,
 		ClientAddress: event.ClientAddress,
 		ForwardedFor:  cut(event.ForwardedFor),
 		RequestID:     event.RequestID,
 		TraceID:       event.TraceID,
 		Target:        target{Username: cut(event.TargetUsername), ID: event.TargetID},
-		Mapping:       newMapping(event),
+		Mapping:       mapping{cut(event.FineractRole), event.Assignment.Role, event.Assignment.Group},
 		Before:        event.Before,
 		After:         event.After,
 	}
 }
 
-func newActor(a domain.Actor) actor {
-	// Never null, which would be a second way to say that there are none.
-	return actor{Subject: a.Subject, Username: a.Username, Roles: append([]string{}, a.Roles...)}
-}
-
-// newMapping returns the mapping that was used, nil for none.
-func newMapping(event domain.AuditEvent) *mapping {
-	used := mapping{FineractRole: cut(event.FineractRole), RealmRole: event.Assignment.Role, Group: event.Assignment.Group}
-	if used == (mapping{}) {
-		return nil
-	}
-	return &used
-}
-
-// cut shortens a text to what is kept of it.
+// cut shortens a text to longestText.
 func cut(text string) string {
 	count := 0
 	for i := range text {
@@ -114,15 +102,15 @@ func encode(event domain.AuditEvent) ([]byte, error) {
 		// The cause is left out: it may quote the value.
 		return nil, errors.New("the fields before or after the change cannot be encoded")
 	}
-	return append(escapeControls(bytes.TrimSuffix(encoded.Bytes(), []byte("\n"))), '\n'), nil
+	return append(escapeControls(strings.TrimSuffix(encoded.String(), "\n")), '\n'), nil
 }
 
-// escapeControls escapes what JSON allows inside a text as it is, though terminals obey
-// it or other programs take it for the end of the line: a name must not change how the
-// log reads. The escapes are JSON, so the names stay what they are.
-func escapeControls(encoded []byte) []byte {
+// escapeControls escapes characters that JSON allows in a text but that a terminal obeys or
+// a program takes for the end of a line: a name must not change how the log reads. The
+// escapes are JSON's own, so a name comes out as it went in.
+func escapeControls(encoded string) []byte {
 	escaped := make([]byte, 0, len(encoded)+1)
-	for _, r := range string(encoded) {
+	for _, r := range encoded {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			escaped = fmt.Appendf(escaped, `\u%04x`, r) // None of them needs more digits.
 			continue

@@ -1,13 +1,12 @@
-// Package auditlog keeps the audit log: one JSON object on one line for each event, in a
-// file or on standard output, where each line begins with {"type":"audit", so that it
-// can be told from the lines of the ordinary log.
+// Package auditlog keeps the audit log: one JSON object a line for each event, in a file or
+// on standard output. Each line begins with {"type":"audit", which tells it from the lines
+// of the ordinary log.
 //
-// It promises that an event which Record took is on the disk, or was taken by whoever
-// reads the stream; that a line is never mixed with another one of the same Log, and a
-// torn one never with the next; and that Reserve says no while there is reason to think
-// that an event would be lost. It never changes what the log holds already. A file may
-// be rotated by renaming it or by truncating it. Main opens the log and hands it to the
-// use cases as their [ports.AuditLog]; nobody else needs it.
+// It promises that a recorded event is on the disk, or taken by the reader of the stream;
+// that lines of one Log never mix, and that a torn line never runs into the next; and that
+// Reserve refuses while an event might be lost. It never changes what the log already
+// holds. A file may be rotated by renaming or truncating it. Only main needs this package:
+// it hands the log to the use cases as their [ports.AuditLog].
 package auditlog
 
 import (
@@ -21,19 +20,19 @@ import (
 
 // Log is an audit log.
 type Log struct {
-	// turn is a lock, held by whoever has put something in. It is no mutex, because
-	// Reserve must not wait beyond the end of its context for a write that hangs.
+	// turn is a lock, held while it has an element. A mutex would make Reserve wait beyond
+	// its context for a write that hangs.
 	turn chan struct{}
 	path string // of what Open opened; empty for New
 	sink *sink
-	// broken is why the last event was not recorded; nil: it was.
+	// broken is why the latest event was not recorded; nil: it was.
 	broken error
 }
 
 var _ ports.AuditLog = (*Log)(nil)
 
-// Open opens the audit log at path, which is a regular file, a device or a named pipe
-// that somebody reads. A missing file is created for the service's own user alone.
+// Open opens the audit log at path: a regular file, a device or a named pipe that has a
+// reader. It creates a missing file, which only the service's own user can read.
 func Open(path string) (*Log, error) {
 	sink, err := openSink(path)
 	if err != nil {
@@ -42,9 +41,9 @@ func Open(path string) (*Log, error) {
 	return &Log{turn: make(chan struct{}, 1), path: path, sink: sink}, nil
 }
 
-// New makes an audit log of what is open already, standard output as a rule. Reserve can
-// look ahead only where w is an [os.File]. Others who write to w must do so line by line
-// and, unless w is an os.File, not at the same time.
+// New makes an audit log of an open stream, usually standard output. Reserve can look ahead
+// only if w is an [os.File]. Other writers to w must write whole lines and, unless w is an
+// os.File, not at the same time.
 func New(w io.Writer) *Log {
 	return &Log{turn: make(chan struct{}, 1), sink: newSink(w)}
 }
@@ -59,9 +58,9 @@ func (l *Log) Close() error {
 	return l.sink.file.Close()
 }
 
-// Reserve implements [ports.AuditLog]. After an event that could not be recorded it
-// says no until one has been: nothing less proves that the log works again. The attempts
-// that are refused meanwhile are events too, so no restart is needed.
+// Reserve implements [ports.AuditLog]. After an event that could not be recorded, it
+// refuses until one is: nothing less proves that the log works again. The attempts refused
+// meanwhile are events too, so no restart is needed.
 func (l *Log) Reserve(ctx context.Context) error {
 	select {
 	case l.turn <- struct{}{}:
@@ -72,13 +71,11 @@ func (l *Log) Reserve(ctx context.Context) error {
 	if l.broken != nil {
 		return unavailable(fmt.Errorf("nothing was recorded since: %w", l.broken))
 	}
-	if err := l.follow(); err != nil {
-		return unavailable(err)
+	err := l.follow()
+	if err == nil {
+		err = l.sink.reserve()
 	}
-	if err := l.sink.reserve(); err != nil {
-		return unavailable(err)
-	}
-	return nil
+	return unavailable(err)
 }
 
 // Record implements [ports.AuditLog].
@@ -89,21 +86,14 @@ func (l *Log) Record(_ context.Context, event domain.AuditEvent) error {
 	}
 	l.turn <- struct{}{}
 	defer l.release()
-	if l.broken = l.write(line); l.broken != nil {
-		return unavailable(l.broken)
+	if l.broken = l.follow(); l.broken == nil {
+		l.broken = l.sink.write(line)
 	}
-	return nil
+	return unavailable(l.broken)
 }
 
-func (l *Log) write(line []byte) error {
-	if err := l.follow(); err != nil {
-		return err
-	}
-	return l.sink.write(line)
-}
-
-// follow opens the log's path anew when it no longer leads to what is open: a log that
-// was rotated by renaming it, or removed, would take events that nobody looks for.
+// follow reopens the path if it no longer leads to the open file: events in a log that was
+// renamed or removed would not be found.
 func (l *Log) follow() error {
 	if l.path == "" {
 		return nil
@@ -116,13 +106,17 @@ func (l *Log) follow() error {
 	if err != nil {
 		return err
 	}
-	_ = l.sink.file.Close() // Whatever was recorded there has been on the disk before.
+	_ = l.sink.file.Close() // What was recorded is on the disk already.
 	l.sink = next
 	return nil
 }
 
 func (l *Log) release() { <-l.turn }
 
+// unavailable returns nil for nil.
 func unavailable(cause error) error {
+	if cause == nil {
+		return nil
+	}
 	return &domain.Error{Kind: domain.AuditUnavailable, Err: fmt.Errorf("audit log: %w", cause)}
 }

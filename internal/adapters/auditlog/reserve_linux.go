@@ -1,6 +1,7 @@
 package auditlog
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -10,22 +11,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// room is what is held ready behind the end of the file. Half of it is always there
-// when a write begins, which is enough for some hundred events under way.
+// room is how many bytes are set aside behind the end of the file. At least half of them
+// are there when a change of a user begins: enough for some hundred events under way.
 const room = 1 << 20
 
-// reserveRoom makes the file system set room aside behind the present end of the file,
-// without changing its size: a user must not be changed when the event could not be
-// recorded afterwards, and free space that was only looked at may be gone by then.
-func reserveRoom(file *os.File, before bool) error {
+// reserveRoom makes the file system set room aside behind the file's end, without changing
+// its size: free space that was only looked at may be gone when the event is recorded.
+// Reserved tells that it succeeded before.
+func reserveRoom(file *os.File, reserved bool) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
-	// The file's blocks tell what is left of an earlier reservation, also after somebody
-	// truncated the file. Without an earlier one they prove nothing: XFS gives files
-	// blocks in advance that it takes back when space runs out.
-	if before && roomLeft(info) >= room/2 {
+	// The file's blocks tell what is left of an earlier reservation, also after the file was
+	// truncated. Without a reservation they prove nothing: XFS allots blocks in advance, and
+	// takes them back when space runs out.
+	if reserved && roomLeft(info) >= room/2 {
 		return nil
 	}
 	err = onDescriptor(file, func(fd int) error {
@@ -37,7 +38,7 @@ func reserveRoom(file *os.File, before bool) error {
 	return os.NewSyscallError("fallocate", err)
 }
 
-// roomLeft returns how many bytes the file has beyond its end.
+// roomLeft returns how many bytes are allotted beyond the file's end.
 func roomLeft(info os.FileInfo) int64 {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -46,11 +47,10 @@ func roomLeft(info os.FileInfo) int64 {
 	return stat.Blocks*512 - info.Size() // stat(2): in units of 512 bytes, whatever the block size
 }
 
-// checkFreeSpace makes sure that there is room in the file system at this moment.
+// checkFreeSpace checks that the file system has room at this moment.
 func checkFreeSpace(file *os.File) error {
 	var stat unix.Statfs_t
-	err := onDescriptor(file, func(fd int) error { return unix.Fstatfs(fd, &stat) })
-	if err != nil {
+	if err := onDescriptor(file, func(fd int) error { return unix.Fstatfs(fd, &stat) }); err != nil {
 		return os.NewSyscallError("fstatfs", err)
 	}
 	if free := stat.Bavail * uint64(stat.Bsize); free < room { //nolint:gosec // A block size is positive.
@@ -59,8 +59,8 @@ func checkFreeSpace(file *os.File) error {
 	return nil
 }
 
-// awaitReader waits until the stream takes more, and reports when it does not in time,
-// or never will.
+// awaitReader waits until the stream takes more. It fails when its patience ends first, or
+// when the stream will never take more.
 func awaitReader(file *os.File, patience time.Duration) error {
 	deadline := time.Now().Add(patience)
 	return onDescriptor(file, func(fd int) error {
@@ -70,7 +70,7 @@ func awaitReader(file *os.File, patience time.Duration) error {
 		case err != nil:
 			return err
 		case ready == 0:
-			return errors.New("whoever reads it does not go on")
+			return errors.New("its reader has stalled")
 		case state[0].Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0:
 			return errors.New("nobody reads it any more")
 		}
@@ -78,8 +78,8 @@ func awaitReader(file *os.File, patience time.Duration) error {
 	})
 }
 
-// tryDevice writes nothing to a character device, which tells what poll does not:
-// /dev/full always claims to be ready. Other streams might take nothing for a message.
+// tryDevice makes an empty write to a character device, which tells what poll does not:
+// /dev/full always claims to be ready. Other streams might take it for a message.
 func tryDevice(fd int) error {
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil || stat.Mode&unix.S_IFMT != unix.S_IFCHR {
@@ -89,8 +89,8 @@ func tryDevice(fd int) error {
 	return err
 }
 
-// onDescriptor makes a system call, again and again while signals interrupt it: the
-// runtime of Go sends some of its own.
+// onDescriptor makes a system call, and again while signals interrupt it: Go's runtime sends
+// some of its own.
 func onDescriptor(file *os.File, call func(fd int) error) error {
 	conn, err := file.SyscallConn()
 	if err != nil {
@@ -102,8 +102,5 @@ func onDescriptor(file *os.File, call func(fd int) error) error {
 			callErr = call(int(fd))
 		}
 	})
-	if err != nil {
-		return err
-	}
-	return callErr
+	return cmp.Or(err, callErr)
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The service runs on Linux. Elsewhere, on a developer's machine, nothing is looked at
-// beforehand: Reserve says no only after an event that could not be recorded.
+// The service runs on Linux. Elsewhere, on a developer's machine, nothing is checked ahead:
+// Reserve refuses only after an event that could not be recorded.
 
 func reserveRoom(*os.File, bool) error { return nil }
 

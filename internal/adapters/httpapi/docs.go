@@ -13,18 +13,12 @@ import (
 	"github.com/swaggest/swgui/v5emb"
 )
 
-// pageRoute is where the page is, and what it is called in logs and metrics together with
-// all that it is made of.
+// pageRoute is the page's address, and the name of it and its files in logs and metrics.
 const pageRoute = "/docs"
 
-// pageAssets are the files that the page loads.
-func pageAssets() []string {
-	return []string{"swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "favicon-16x16.png", "favicon-32x32.png"}
-}
-
-// document adds the page that shows the OpenAPI document and lets one try it out. All of
-// it is in the program, so it works offline; its addresses are relative, so it works
-// behind a gateway that strips the prefix.
+// document adds the page on which the OpenAPI document can be read and tried out. The page
+// works offline, since all of it is in the program, and behind a gateway that strips the
+// prefix, since its addresses are relative.
 func (a *api) document(prefix string) {
 	base := prefix + pageRoute + "/"
 	ui := v5emb.NewHandlerWithConfig(swgui.Config{
@@ -48,8 +42,10 @@ func (a *api) document(prefix string) {
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		_, _ = w.Write(page) // The client has gone; nothing is left to do.
 	})
-	// Each file has its route, so that any other name is unknown as elsewhere.
-	for _, asset := range pageAssets() {
+	// A route for each file that the page loads: any other name is unknown, as elsewhere.
+	for _, asset := range []string{
+		"swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "favicon-16x16.png", "favicon-32x32.png",
+	} {
 		a.mux.Get(base+asset, func(w http.ResponseWriter, r *http.Request) {
 			setPageHeaders(w)
 			ui.ServeHTTP(w, r)
@@ -57,16 +53,16 @@ func (a *api) document(prefix string) {
 	}
 }
 
-// setPageHeaders makes browsers ask whether they still have the present version, which
-// files answer by their ETag, and take nothing for what it is not said to be.
+// setPageHeaders makes browsers revalidate what they have cached, which files do by their
+// ETag, and forbids them to guess the type of content.
 func setPageHeaders(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 }
 
-// contentSecurityPolicy lets the page do what it does: load its own files, use the scripts
-// and styles that are written in it, and call this service. Nothing is loaded from or sent
-// to anywhere else, and no other page may frame it, since it can hold an access token.
+// contentSecurityPolicy lets the page load its own files, use its inline scripts and styles,
+// and call this service; nothing else. No other page may frame it, since it can hold an
+// access token.
 func contentSecurityPolicy(page []byte) string {
 	return strings.Join([]string{
 		"default-src 'none'",
@@ -80,7 +76,7 @@ func contentSecurityPolicy(page []byte) string {
 	}, "; ")
 }
 
-// hashes returns a source for each place in the page where the expression matches.
+// hashes returns a source expression for each match in the page.
 func hashes(page []byte, expression string) string {
 	var sources strings.Builder
 	for _, inline := range regexp.MustCompile(expression).FindAllSubmatch(page, -1) {
@@ -90,15 +86,14 @@ func hashes(page []byte, expression string) string {
 	return sources.String()
 }
 
-// render returns the page as the handler of swgui writes it. It is the same for every
-// request.
+// render returns the page as swgui writes it, the same for every request.
 func render(ui http.Handler, path string) []byte {
 	var written collected
 	ui.ServeHTTP(&written, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}})
 	return written.Bytes()
 }
 
-// collected is an answer that goes nowhere.
+// collected is a response that goes nowhere.
 type collected struct{ bytes.Buffer }
 
 func (*collected) Header() http.Header { return http.Header{} }

@@ -35,7 +35,7 @@ func (f failing) Groups(ctx context.Context, id domain.UserID) ([]domain.Group, 
 	return f.IdentityProvider.Groups(ctx, id)
 }
 
-func (f failing) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error) {
+func (f failing) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error) {
 	if err := f.errs["Privileges"]; err != nil {
 		return nil, err
 	}

@@ -73,7 +73,10 @@ func userBodyOf(status app.Status) userBody {
 		EmailVerified:   user.EmailVerified,
 		RequiredActions: orEmpty(user.RequiredActions),
 		Roles:           orEmpty(status.Memberships.Roles),
-		Groups:          orEmpty(status.Memberships.Groups),
+		Groups:          []string{},
+	}
+	for _, group := range status.Memberships.Groups {
+		body.Groups = append(body.Groups, group.Name())
 	}
 	if status.Details != nil {
 		body.detailsBody = detailsBodyOf(user, *status.Details)

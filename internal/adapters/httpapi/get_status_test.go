@@ -35,6 +35,15 @@ func TestGetStatus_ShowsTheWholeUser(t *testing.T) {
 	}
 }
 
+// The web app shows a group by its own name, not by its path.
+func TestGetStatus_ShowsANestedGroupByItsName(t *testing.T) {
+	provider := memory.New(memory.Realm{Groups: []domain.Group{"branches/north"}})
+	_, err := provider.AddUser(domain.User{Username: "anna", Enabled: true}, "", domain.Assignment{Group: "branches/north"})
+	require.NoError(t, err)
+	answer := newAPI(t, provider).send(http.MethodGet, "/users/anna/keycloak-status", "")
+	assert.Equal(t, []any{"north"}, answer.object()["keycloak_user"].(members)["groups"])
+}
+
 // The web app calls methods of these lists and texts; null would end it.
 func TestGetStatus_ShowsAbsentListsAndTextsAsEmpty(t *testing.T) {
 	provider := newRealm(t)

@@ -6,8 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Nerzal/gocloak/v13"
-
+	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
 
@@ -28,72 +27,56 @@ const blind = ""
 // closed to the service account, but its own roles tell which client they belong to.
 // Keycloak 26.7 hides that, and with it everybody's roles in that client, from accounts
 // without view-clients.
-func (p *Provider) loadAdministration(ctx context.Context, _ string) (string, time.Duration, error) {
-	own, err := p.ownID(ctx)
+func (p *Provider) loadAdministration(ctx context.Context) (string, time.Duration, error) {
+	roles, err := p.ownRoles(ctx)
 	if err != nil {
 		return "", 0, err
 	}
-	if own == "" {
+	client, shown := roles[p.administrationClient]
+	switch {
+	case !shown:
 		p.warnOfBlindness()
 		return blind, administrationLifetime, nil
-	}
-	roles, err := p.ownRoles(ctx, own)
-	if err != nil {
-		return "", 0, err
-	}
-	client := roles.ClientMappings[p.administrationClient]
-	if client == nil {
-		p.warnOfBlindness()
-		return blind, administrationLifetime, nil
-	}
-	if gocloak.NilOrEmpty(client.ID) {
+	case client.ID == "":
 		return "", 0, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get own roles: a client without an id")}
 	}
-	return *client.ID, administrationLifetime, nil
+	return client.ID, administrationLifetime, nil
 }
 
-// ownID returns the id of the service account's user; it is empty when there is none.
-func (p *Provider) ownID(ctx context.Context) (domain.UserID, error) {
-	username := "service-account-" + strings.ToLower(p.clientID)
-	users, err := p.getUsers(ctx, gocloak.GetUsersParams{Username: &username, Exact: new(true)})
+// ownRoles returns the roles of clients assigned to the service account directly.
+func (p *Provider) ownRoles(ctx context.Context) (adminapi.ClientRoles, error) {
+	username := "service-account-" + strings.ToLower(p.ClientID)
+	users, err := p.api.UsersNamed(ctx, username)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	for _, user := range users {
-		if strings.EqualFold(*user.Username, username) {
-			return domain.UserID(*user.ID), nil
+		if !strings.EqualFold(user.Username, username) {
+			continue
 		}
+		roles, err := p.api.OwnClientRoles(ctx, user.ID)
+		if errors.Is(err, domain.NotFound) {
+			// That would read as if the caller had asked for this user.
+			err = &domain.Error{Kind: domain.BadAnswer, Err: err}
+		}
+		return roles, err
 	}
-	return "", nil
-}
-
-// ownRoles returns the roles assigned to the service account directly.
-func (p *Provider) ownRoles(ctx context.Context, own domain.UserID) (roles *gocloak.MappingsRepresentation, err error) {
-	err = p.onUser(ctx, opGetOwnRoles, own, func(ctx context.Context, token, userID string) (err error) {
-		roles, err = p.client.GetRoleMappingByUserID(ctx, token, p.realm, userID)
-		return err
-	})
-	if errors.Is(err, domain.NotFound) {
-		// That would read as if the caller had asked for this user.
-		return nil, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get own roles: the service account's user has gone")}
-	}
-	return roles, err
+	return nil, nil
 }
 
 // withAdministration runs read with the id of the administration client. The client may
 // have been hidden or replaced since the id was kept; then the id is read anew, and
 // read runs once more.
 func (p *Provider) withAdministration(ctx context.Context, read func(client string) error) error {
-	client, err := p.administration.get(ctx, "")
-	if err != nil {
+	client, err := p.administration.Get(ctx)
+	if err == nil {
+		err = read(client)
+	}
+	if !errors.Is(err, adminapi.Hidden) {
 		return err
 	}
-	err = read(client)
-	if !errors.Is(err, administrationHidden) {
-		return err
-	}
-	p.administration.forget("", client)
-	renewed, err := p.administration.get(ctx, "")
+	p.administration.Forget(client)
+	renewed, err := p.administration.Get(ctx)
 	if err != nil {
 		return err
 	}
@@ -101,17 +84,13 @@ func (p *Provider) withAdministration(ctx context.Context, read func(client stri
 		p.warnOfBlindness()
 		renewed = blind
 	}
-	err = read(renewed)
-	if errors.Is(err, administrationHidden) {
-		return &domain.Error{Kind: domain.BadAnswer, Err: err}
-	}
-	return err
+	return read(renewed)
 }
 
 // warnOfBlindness tells the owner of the realm once.
 func (p *Provider) warnOfBlindness() {
 	p.blindness.Do(func() {
-		p.log.Warn("administrators of the realm cannot be recognised, so they are not protected",
+		p.Log.Warn("administrators of the realm cannot be recognised, so they are not protected",
 			"client", p.administrationClient,
 			"help", "assign view-clients of this client to the service account directly, as manage-users and view-realm, or list the administrators in PROTECTED_USERS or PROTECTED_GROUPS")
 	})

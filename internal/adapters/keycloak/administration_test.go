@@ -92,7 +92,7 @@ func TestBlindRealm_IsServedWithOneWarning(t *testing.T) {
 				require.NoError(t, p.Check(t.Context()))
 				held, err := p.Privileges(t.Context(), id, []domain.RealmRole{"teller"})
 				require.NoError(t, err)
-				assert.Equal(t, []string{"teller"}, held, "what can be told is told")
+				assert.Equal(t, []domain.RealmRole{"teller"}, held, "what can be told is told")
 				c.pass(time.Hour)
 			}
 			assertWarnedOnce(t, &lines)
@@ -116,7 +116,7 @@ func TestSeeingRealm_IsNoCauseForWarning(t *testing.T) {
 	require.NoError(t, p.Check(t.Context()))
 	held, err := p.Privileges(t.Context(), id, nil)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"realm-admin"}, held)
+	assert.Equal(t, []domain.RealmRole{"realm-admin"}, held)
 	assert.Empty(t, lines.String())
 }
 
@@ -154,7 +154,7 @@ func TestAdministration_ThatIsHiddenLaterMakesTheRealmBlind(t *testing.T) {
 
 	rights, err := p.RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "tellers"})
 	require.NoError(t, err)
-	assert.Equal(t, domain.Rights{Roles: []string{"teller"}}, rights)
+	assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"teller"}}, rights)
 }
 
 // A realm that was made anew has another client of that name.
@@ -171,13 +171,13 @@ func TestAdministration_OfAnotherClientIsFoundAgain(t *testing.T) {
 	replace("client-8")
 	held, err := p.Privileges(t.Context(), id, nil)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"realm-admin"}, held)
+	assert.Equal(t, []domain.RealmRole{"realm-admin"}, held)
 	assert.Equal(t, []string{userClientRoute, "GET users", ownRoute, userClientRoute}, s.taken())
 
 	replace("client-9")
 	rights, err := p.RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "tellers"})
 	require.NoError(t, err)
-	assert.Equal(t, domain.Rights{Roles: []string{"teller"}, Administration: []string{"manage-users"}}, rights)
+	assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"teller"}, Administration: []domain.RealmRole{"manage-users"}}, rights)
 }
 
 // Own roles that name the client, and refusals in it, contradict each other: the user is
@@ -192,12 +192,12 @@ func TestAdministration_ThatIsNamedButRefused(t *testing.T) {
 	p := s.provider(t, logInto(&lines))
 	held, err := p.Privileges(t.Context(), id, []domain.RealmRole{"teller"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"teller"}, held)
+	assert.Equal(t, []domain.RealmRole{"teller"}, held)
 	assertWarnedOnce(t, &lines)
 
 	rights, err := p.RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "head"})
 	require.NoError(t, err)
-	assert.Equal(t, domain.Rights{Roles: []string{"auditor", "read", "teller"}, Administration: []string{"manage-users"}, Unseen: []string{"read"}}, rights)
+	assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"auditor", "read", "teller"}, Administration: []domain.RealmRole{"manage-users"}, Unseen: []domain.RealmRole{"read"}}, rights)
 }
 
 // A client that is gone each time, after it was named, is no answer.
@@ -244,10 +244,10 @@ func TestAdministration_OfTheRealmMaster(t *testing.T) {
 	p := s.provider(t, logInto(&lines), func(config *keycloak.Config) { config.Realm = "master" })
 	held, err := p.Privileges(t.Context(), id, nil)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"manage-realm"}, held)
+	assert.Equal(t, []domain.RealmRole{"manage-realm"}, held)
 	rights, err := p.RightsOf(t.Context(), domain.Assignment{Role: "admin"})
 	require.NoError(t, err)
-	assert.Equal(t, domain.Rights{Roles: []string{"admin", "manage-realm"}, Administration: []string{"manage-realm"}}, rights)
+	assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"admin", "manage-realm"}, Administration: []domain.RealmRole{"manage-realm"}}, rights)
 	assert.Empty(t, lines.String())
 }
 
@@ -260,7 +260,7 @@ func TestAdministration_OfNoOtherAccount(t *testing.T) {
 		`[{"id":"`+other+`","username":"service-account-other"},{"id":"service-account","username":"Service-Account-user-sync-service"}]`))
 	held, err := s.provider(t).Privileges(t.Context(), id, nil)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"realm-admin"}, held)
+	assert.Equal(t, []domain.RealmRole{"realm-admin"}, held)
 }
 
 // Keycloak keeps usernames in lower case, also those of its service accounts.

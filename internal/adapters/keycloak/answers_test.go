@@ -171,7 +171,7 @@ func TestAnswers_LoginThatIsNone(t *testing.T) {
 			require.ErrorIs(t, err, c.kind)
 			logins := 1
 			if c.kind == domain.Unavailable {
-				logins += keycloak.Repeats
+				logins += keycloak.Retries
 			}
 			assert.Equal(t, logins, s.count("POST token"), "no login storm")
 		})

@@ -3,8 +3,10 @@ package keycloak
 import (
 	"context"
 	"errors"
-	"net/url"
 
+	"golang.org/x/sync/errgroup"
+
+	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
 
@@ -15,53 +17,69 @@ func (p *Provider) Assign(ctx context.Context, id domain.UserID, assignment doma
 		// Without a role to give, only this call tells whether there is such a user.
 		_, err = p.Groups(ctx, id)
 	} else {
-		err = p.giveRole(ctx, id, assignment)
+		err = p.giveRole(ctx, id, assignment.Role)
 	}
 	if err != nil || assignment.Group == "" {
 		return "", err
 	}
-	err = p.joinGroup(ctx, id, string(assignment.Group))
-	if errors.Is(err, groupGone) {
+	err = p.groups.Use(ctx, string(assignment.Group), adminapi.Missing, func(joined *group) error {
+		return p.api.JoinGroup(ctx, id, joined.id)
+	})
+	if errors.Is(err, adminapi.Missing) {
 		return assignment.Group, nil
 	}
 	return "", err
 }
 
-func (p *Provider) giveRole(ctx context.Context, id domain.UserID, assignment domain.Assignment) error {
-	assigned, err := p.assignedRole(ctx, assignment)
-	if err != nil {
-		return err
-	}
-	return p.assignRole(ctx, id, assigned)
-}
-
-// joinGroup makes the user a member. A group that was deleted and made again has another
-// id, so a refused one is read anew and tried once more.
-func (p *Provider) joinGroup(ctx context.Context, id domain.UserID, path string) error {
-	var joined *group
-	join := func() (err error) {
-		joined, err = p.groups.get(ctx, path)
-		if err != nil {
-			return err
+// giveRole gives the user the realm role. A role that was deleted and made again has
+// another id, so a refused one is read anew and tried once more.
+func (p *Provider) giveRole(ctx context.Context, id domain.UserID, name domain.RealmRole) error {
+	return p.roles.Use(ctx, string(name), adminapi.Missing, func(assigned *role) error {
+		err := p.api.AssignRole(ctx, id, assigned.Role)
+		if errors.Is(err, adminapi.Met) {
+			// Somebody may have given it at the same moment; then this changes nothing.
+			err = p.api.AssignRole(ctx, id, assigned.Role)
 		}
-		err = p.onUser(ctx, opJoinGroup, id, func(ctx context.Context, token, userID string) error {
-			return p.client.AddUserToGroup(ctx, token, p.realm, userID, url.PathEscape(joined.id))
-		})
-		return unlessGiven(err)
-	}
-	err := join()
-	if !errors.Is(err, groupGone) || joined == nil {
 		return err
-	}
-	p.groups.forget(path, joined)
-	return join()
+	})
 }
 
-// unlessGiven returns err, unless it says that the user has got at this moment what was
-// to be given.
-func unlessGiven(err error) error {
-	if errors.Is(err, givenMeanwhile) {
-		return nil
+// Unassign looks what the user has of the assignment and takes that away: so it needs to
+// know nothing of the realm, and the ids are those of this moment. What has gone by then
+// is taken away already.
+func (p *Provider) Unassign(ctx context.Context, id domain.UserID, assignment domain.Assignment) error {
+	var roles []adminapi.Role
+	var groups []adminapi.Group
+	both, bothCtx := errgroup.WithContext(ctx)
+	if assignment.Role != "" {
+		both.Go(func() (err error) {
+			roles, err = p.api.UserRoles(bothCtx, id)
+			return err
+		})
 	}
-	return err
+	// Without a role to take, only this call tells whether there is such a user.
+	if assignment.Group != "" || assignment.Role == "" {
+		both.Go(func() (err error) {
+			groups, err = p.api.UserGroups(bothCtx, id)
+			return err
+		})
+	}
+	if err := both.Wait(); err != nil {
+		return err
+	}
+	for _, role := range roles {
+		if role.Name == assignment.Role {
+			if err := p.api.UnassignRole(ctx, id, role); err != nil && !errors.Is(err, adminapi.Missing) {
+				return err
+			}
+		}
+	}
+	for _, group := range groups {
+		if group.At() == assignment.Group {
+			if err := p.api.LeaveGroup(ctx, id, group.ID); err != nil && !errors.Is(err, adminapi.Missing) {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -3,22 +3,30 @@ package keycloak
 import (
 	"maps"
 	"slices"
+	"strings"
 
-	"github.com/Nerzal/gocloak/v13"
-
+	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
 
-// attribute returns the single value of a user's attribute.
-func attribute(user *gocloak.User, name string) string {
-	if user.Attributes == nil || len((*user.Attributes)[name]) != 1 {
+// The attribute by which users are known that this program created. Keycloak keeps it
+// only where the realm's user profile lets it.
+const (
+	managedBy   = "managed_by"
+	managedByUs = "user-sync-service"
+)
+
+// attribute returns the value of a user's attribute that has one. Stored twice it is one.
+func attribute(user adminapi.User, name string) string {
+	values := slices.Compact(slices.Clone(user.Attributes[name]))
+	if len(values) != 1 {
 		return ""
 	}
-	return (*user.Attributes)[name][0]
+	return values[0]
 }
 
 // attributesOf returns those of ours that the user has.
-func attributesOf(user *gocloak.User) domain.Attributes {
+func attributesOf(user adminapi.User) domain.Attributes {
 	var attributes domain.Attributes
 	for _, name := range domain.AllAttributes() {
 		if value := attribute(user, string(name)); value != "" {
@@ -29,6 +37,19 @@ func attributesOf(user *gocloak.User) domain.Attributes {
 		}
 	}
 	return attributes
+}
+
+// split returns the attributes without those of ours that have more than one value, and
+// all with the first value of these alone.
+func split(attributes map[string][]string) (without, once map[string][]string) {
+	without, once = maps.Clone(attributes), maps.Clone(attributes)
+	for _, name := range append(texts(domain.AllAttributes()), managedBy) {
+		if values := attributes[name]; len(values) > 1 {
+			once[name] = values[:1]
+			delete(without, name)
+		}
+	}
+	return without, once
 }
 
 // storable splits the attributes of a new user into those that the realm keeps and the
@@ -57,11 +78,11 @@ func withChanges(present map[string][]string, changes domain.Attributes, profile
 	}
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		key, wanted := string(name), []string{changes[name]}
-		if changes[name] == "" {
-			wanted = nil
+		if strings.TrimSpace(changes[name]) == "" {
+			wanted = nil // A blank value is none.
 		}
 		switch {
-		case slices.Equal(changed[key], wanted):
+		case slices.Equal(slices.Compact(slices.Clone(changed[key])), wanted): // also where it is stored twice, and has to stay so
 		case !profile.keeps(key):
 			unstored = append(unstored, name)
 		case wanted == nil:

@@ -16,7 +16,7 @@ func employee() stubUser {
 		Username: "berta", Email: "berta@bank.example", FirstName: "Berta", LastName: "Blum", Enabled: true, EmailVerified: true,
 		RequiredActions: []string{"VERIFY_EMAIL"}, password: "secret", roles: []string{"teller"}, groups: []string{"tellers"}, Created: 1795533392882,
 		Attributes: map[string][]string{
-			"managed_by": {"user-sync-service"}, "managed_by_creation": {"MARK"}, "office_id": {"7"}, "employee_id": {"E-1"},
+			"managed_by": {"user-sync-service"}, "office_id": {"7"}, "employee_id": {"E-1"},
 			"languages": {"de", "fr"}, "floor": {"3"},
 		},
 	}

@@ -52,7 +52,7 @@ func opened(t *testing.T, change ...func(*keycloak.Config)) (*stub, *keycloak.Pr
 	t.Helper()
 	s, p, _ := warmed(t, append(change, keycloak.WithCircuitDelay(circuitDelay))...)
 	heal := s.spoil("GET users", saying(502, "text/html", ""))
-	for range keycloak.CircuitFailures/(1+keycloak.Repeats) + 1 {
+	for range keycloak.CircuitFailures/(1+keycloak.Retries) + 1 {
 		require.ErrorIs(t, findPresent(t, p), domain.Unavailable)
 	}
 	require.Equal(t, keycloak.CircuitFailures, s.count("GET users"), "not a call more once the circuit is open")

@@ -3,14 +3,12 @@ package keycloak_test
 import (
 	"context"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"user-sync-service/internal/adapters/keycloak"
 	"user-sync-service/internal/domain"
 )
 
@@ -75,124 +73,6 @@ func TestUndo_ThatIsRefusedEndsAtOnce(t *testing.T) {
 	assertOnlyKind(t, domain.Partial, err)
 	assert.Less(t, time.Since(began), 2*time.Second)
 	assert.Equal(t, 1, s.count(deleteRoute))
-}
-
-// leftover makes a provider that has left "anna" without her role.
-func leftover(t *testing.T) (*stub, *keycloak.Provider, string) {
-	t.Helper()
-	s, p, _ := warmed(t)
-	s.change(func() { s.users = map[string]*stubUser{} })
-	heal := s.roleRefused()
-	s.answers(deleteRoute, 1, saying(http.StatusForbidden, "application/json", hiddenAnswer))
-	_, err := create(t, p, "anna")
-	require.ErrorIs(t, err, domain.Partial)
-	heal()
-	s.taken()
-	return s, p, s.onlyID(t)
-}
-
-// The next creation of that name removes what was left, if nobody has made use of it.
-func TestLeftover_IsRemovedByTheNextCreation(t *testing.T) {
-	for name, change := range map[string]func(*stub, *stubUser){
-		"untouched":             func(*stub, *stubUser) {},
-		"with the default role": func(_ *stub, left *stubUser) { left.roles = []string{"default-roles-bank"} },
-		"gone by itself":        func(s *stub, left *stubUser) { delete(s.users, left.ID) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			s, p, left := leftover(t)
-			s.change(func() { change(s, s.users[left]) })
-			user := newcomer(t, "anna")
-			user.Username = username(t, "ANNA")
-			created, err := p.CreateUser(t.Context(), user)
-			require.NoError(t, err)
-			assert.NotEqual(t, left, string(created.ID))
-			assert.Equal(t, string(created.ID), s.onlyID(t))
-			s.taken()
-			_, err = create(t, p, "anna")
-			require.ErrorIs(t, err, domain.EmailConflict)
-			assert.Equal(t, []string{"POST users"}, s.taken(), "it is forgotten")
-		})
-	}
-}
-
-// A user whom somebody has finished, or uses, is a user who existed before.
-func TestLeftover_IsKeptWhenItIsInUse(t *testing.T) {
-	for name, change := range map[string]func(*stub, *stubUser){
-		"the role was given":     func(_ *stub, left *stubUser) { left.roles = []string{"default-roles-bank", "teller"} },
-		"another role was given": func(_ *stub, left *stubUser) { left.roles = []string{"auditor"} },
-		"it was disabled":        func(_ *stub, left *stubUser) { left.Enabled = false },
-		"a password was chosen":  func(_ *stub, left *stubUser) { left.RequiredActions = []string{"VERIFY_EMAIL"} },
-		"it was made anew": func(s *stub, left *stubUser) {
-			delete(s.users, left.ID)
-			left.ID = "user-of-somebody"
-			s.users[left.ID] = left
-		},
-		"it has another name": func(s *stub, left *stubUser) {
-			another := *left
-			another.ID = "user-of-somebody"
-			s.users[another.ID] = &another
-			left.Username, left.Email = "berta", "berta@bank.example"
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s, p, left := leftover(t)
-			s.change(func() { change(s, s.users[left]) })
-			before := s.usernames()
-			_, err := create(t, p, "anna")
-			require.ErrorIs(t, err, domain.EmailConflict)
-			assert.ElementsMatch(t, before, s.usernames())
-			assert.Zero(t, s.count(deleteRoute))
-			s.taken()
-			_, err = create(t, p, "anna")
-			require.ErrorIs(t, err, domain.EmailConflict)
-			assert.Equal(t, []string{"POST users"}, s.taken(), "it is forgotten")
-		})
-	}
-}
-
-// A leftover that cannot be removed now is not forgotten.
-func TestLeftover_IsRememberedUntilItIsGone(t *testing.T) {
-	for _, route := range []string{"GET users", "GET users/{id}/groups", deleteRoute} {
-		s, p, left := leftover(t)
-		heal := s.spoil(route, saying(http.StatusForbidden, "application/json", hiddenAnswer))
-		_, err := create(t, p, "anna")
-		require.ErrorIs(t, err, domain.Internal, route)
-		assert.Zero(t, s.count("POST users"), route)
-		heal()
-		created, err := create(t, p, "anna")
-		require.NoError(t, err, route)
-		assert.NotEqual(t, left, string(created.ID), route)
-	}
-}
-
-func TestLeftover_OfOneNameIsNoMatterForAnother(t *testing.T) {
-	s, p, left := leftover(t)
-	_, err := create(t, p, "berta")
-	require.NoError(t, err)
-	assert.Equal(t, []string{"POST users", assignRoute}, s.taken())
-	assert.Contains(t, s.users, left)
-}
-
-// Of many who create that user at once, one succeeds.
-func TestLeftover_IsRemovedOnceByMany(t *testing.T) {
-	s, p, _ := leftover(t)
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	created := 0
-	for range 20 {
-		all.Go(func() {
-			if _, err := create(t, p, "anna"); err == nil {
-				mu.Lock()
-				defer mu.Unlock()
-				created++
-			} else {
-				assert.ErrorIs(t, err, domain.EmailConflict)
-			}
-		})
-	}
-	all.Wait()
-	assert.Equal(t, 1, created)
-	assert.Equal(t, []string{"teller"}, s.users[s.onlyID(t)].roles)
 }
 
 // inTime is how late an answer may be.

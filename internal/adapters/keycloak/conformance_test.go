@@ -94,7 +94,7 @@ func TestConformance(t *testing.T) {
 // some attributes. As Keycloak shows it, and only for administrators; those whose names
 // end in "_id" are numbers.
 func profileWithout(except ...domain.Attribute) string {
-	names := []string{"managed_by", "managed_by_creation"}
+	names := []string{"managed_by"}
 	for _, name := range domain.AllAttributes() {
 		if !slices.Contains(except, name) {
 			names = append(names, string(name))

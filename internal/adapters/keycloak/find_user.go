@@ -2,11 +2,9 @@ package keycloak
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"github.com/Nerzal/gocloak/v13"
-
+	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
 
@@ -20,71 +18,41 @@ func (p *Provider) FindUser(ctx context.Context, username domain.Username) (doma
 }
 
 // userNamed returns the user with this username, or NotFound.
-func (p *Provider) userNamed(ctx context.Context, username domain.Username) (*gocloak.User, error) {
+func (p *Provider) userNamed(ctx context.Context, username domain.Username) (adminapi.User, error) {
 	if username == (domain.Username{}) {
 		// An empty name would find everybody.
-		return nil, &domain.Error{Kind: domain.NotFound}
+		return adminapi.User{}, &domain.Error{Kind: domain.NotFound}
 	}
-	users, err := p.getUsers(ctx, gocloak.GetUsersParams{
-		Username: new(username.String()),
-		Exact:    new(true), // Without it Keycloak also finds "annabel" for "ann".
-	})
+	users, err := p.api.UsersNamed(ctx, username.String())
 	if err != nil {
-		return nil, err
+		return adminapi.User{}, err
 	}
 	for _, user := range users {
 		// Compared again, because another person's account is the worst answer.
-		if username.Matches(gocloak.PString(user.Username)) {
+		if username.Matches(user.Username) {
 			return user, nil
 		}
 	}
-	return nil, &domain.Error{Kind: domain.NotFound}
+	return adminapi.User{}, &domain.Error{Kind: domain.NotFound}
 }
 
-func (p *Provider) getUsers(ctx context.Context, params gocloak.GetUsersParams) ([]*gocloak.User, error) {
-	var users []*gocloak.User
-	err := p.call(ctx, opFindUser, func(ctx context.Context, token string) error {
-		var err error
-		users, err = p.client.GetUsers(ctx, token, p.realm, params)
-		return err
-	})
-	if err != nil {
-		return nil, err
+func userOf(user adminapi.User) domain.User {
+	found := domain.User{
+		ID:            user.ID,
+		Username:      user.Username,
+		Email:         user.Email,
+		FirstName:     user.FirstName,
+		LastName:      user.LastName,
+		Enabled:       user.Enabled,
+		EmailVerified: user.EmailVerified,
+		Attributes:    attributesOf(user),
+		Managed:       attribute(user, managedBy) == managedByUs,
 	}
-	for _, user := range users {
-		if user == nil || gocloak.NilOrEmpty(user.ID) || gocloak.NilOrEmpty(user.Username) {
-			return nil, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("find user: a user without an id or a username")}
-		}
+	for _, action := range user.RequiredActions {
+		found.RequiredActions = append(found.RequiredActions, domain.RequiredAction(action))
 	}
-	return users, nil
-}
-
-// createdAt returns the zero time when Keycloak does not tell.
-func createdAt(user *gocloak.User) time.Time {
-	if gocloak.PInt64(user.CreatedTimestamp) == 0 {
-		return time.Time{}
+	if user.Created != 0 {
+		found.CreatedAt = time.UnixMilli(user.Created).UTC()
 	}
-	return time.UnixMilli(*user.CreatedTimestamp).UTC()
-}
-
-func userOf(user *gocloak.User) domain.User {
-	var actions []domain.RequiredAction
-	if user.RequiredActions != nil {
-		for _, action := range *user.RequiredActions {
-			actions = append(actions, domain.RequiredAction(action))
-		}
-	}
-	return domain.User{
-		ID:              domain.UserID(*user.ID),
-		Username:        gocloak.PString(user.Username),
-		Email:           gocloak.PString(user.Email),
-		FirstName:       gocloak.PString(user.FirstName),
-		LastName:        gocloak.PString(user.LastName),
-		Enabled:         gocloak.PBool(user.Enabled),
-		EmailVerified:   gocloak.PBool(user.EmailVerified),
-		RequiredActions: actions,
-		CreatedAt:       createdAt(user),
-		Attributes:      attributesOf(user),
-		Managed:         attribute(user, managedBy) == managedByUs,
-	}
+	return found
 }

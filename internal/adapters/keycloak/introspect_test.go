@@ -90,7 +90,7 @@ func TestTokenActive_AnswersThatSayNothing(t *testing.T) {
 			assert.NotContains(t, chain(err), callerToken)
 			want := []string{introspectRoute}
 			if c.kind == domain.Unavailable {
-				want = slices.Repeat(want, 1+keycloak.Repeats)
+				want = slices.Repeat(want, 1+keycloak.Retries)
 			}
 			assert.Equal(t, want, s.taken(), "nobody else is asked")
 		})

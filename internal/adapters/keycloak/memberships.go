@@ -2,10 +2,7 @@ package keycloak
 
 import (
 	"context"
-	"errors"
-	"strings"
 
-	"github.com/Nerzal/gocloak/v13"
 	"golang.org/x/sync/errgroup"
 
 	"user-sync-service/internal/domain"
@@ -13,86 +10,30 @@ import (
 
 // Memberships reads the user's roles and groups side by side.
 func (p *Provider) Memberships(ctx context.Context, id domain.UserID) (domain.Memberships, error) {
-	var roles []*gocloak.Role
-	var groups []*gocloak.Group
+	var memberships domain.Memberships
 	both, bothCtx := errgroup.WithContext(ctx)
 	both.Go(func() error {
-		var err error
-		roles, err = p.userRoles(bothCtx, id)
+		roles, err := p.api.UserRoles(bothCtx, id)
+		for _, role := range roles {
+			memberships.Roles = append(memberships.Roles, role.Name)
+		}
 		return err
 	})
-	both.Go(func() error {
-		var err error
-		groups, err = p.userGroups(bothCtx, id)
+	both.Go(func() (err error) {
+		memberships.Groups, err = p.Groups(bothCtx, id)
 		return err
 	})
 	if err := both.Wait(); err != nil {
 		return domain.Memberships{}, err
 	}
-
-	names, err := roleNames(opGetUserRoles, roles)
-	if err != nil {
-		return domain.Memberships{}, err
-	}
-	var memberships domain.Memberships
-	for _, name := range names {
-		memberships.Roles = append(memberships.Roles, domain.RealmRole(name))
-	}
-	for _, group := range groups {
-		if group == nil || gocloak.NilOrEmpty(group.Name) {
-			return domain.Memberships{}, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get user groups: a group without a name")}
-		}
-		memberships.Groups = append(memberships.Groups, *group.Name)
-	}
 	return memberships, nil
 }
 
 // Groups returns the paths of the user's groups.
-func (p *Provider) Groups(ctx context.Context, id domain.UserID) ([]domain.Group, error) {
-	found, err := p.userGroups(ctx, id)
-	if err != nil {
-		return nil, err
+func (p *Provider) Groups(ctx context.Context, id domain.UserID) (paths []domain.Group, err error) {
+	groups, err := p.api.UserGroups(ctx, id)
+	for _, group := range groups {
+		paths = append(paths, group.At())
 	}
-	var groups []domain.Group
-	for _, group := range found {
-		path, err := groupPath(group)
-		if err != nil {
-			return nil, err
-		}
-		groups = append(groups, path)
-	}
-	return groups, nil
-}
-
-// groupPath returns the path of a group of a user, without Keycloak's slash before it.
-func groupPath(group *gocloak.Group) (domain.Group, error) {
-	if group == nil {
-		return "", &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get user groups: a group that is none")}
-	}
-	path, ok := strings.CutPrefix(gocloak.PString(group.Path), "/")
-	if !ok || path == "" {
-		return "", &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get user groups: a group without a path")}
-	}
-	return domain.Group(path), nil
-}
-
-// userRoles reads the realm roles assigned to the user directly.
-func (p *Provider) userRoles(ctx context.Context, id domain.UserID) (roles []*gocloak.Role, err error) {
-	err = p.onUser(ctx, opGetUserRoles, id, func(ctx context.Context, token, userID string) error {
-		var err error
-		roles, err = p.client.GetRealmRolesByUserID(ctx, token, p.realm, userID)
-		return err
-	})
-	return roles, err
-}
-
-// userGroups reads all groups of the user: Keycloak cuts the list into pages only for
-// those who ask for pages.
-func (p *Provider) userGroups(ctx context.Context, id domain.UserID) (groups []*gocloak.Group, err error) {
-	err = p.onUser(ctx, opGetUserGroups, id, func(ctx context.Context, token, userID string) error {
-		var err error
-		groups, err = p.client.GetUserGroups(ctx, token, p.realm, userID, gocloak.GetGroupsParams{})
-		return err
-	})
-	return groups, err
+	return paths, err
 }

@@ -144,7 +144,7 @@ func TestCreateUser_NamesTheAttributeThatIsRefused(t *testing.T) {
 // A creation whose answer was lost is told as much about as any other.
 func TestCreateUser_SaysTheSameWhenTheAnswerIsLost(t *testing.T) {
 	s := newStub(t)
-	s.profile = `{"attributes":[{"name":"managed_by_creation","permissions":{"edit":["admin"]}}]}`
+	s.profile = `{"attributes":[]}`
 	s.answers("POST users", 1, lost(carriedOutAtOnce)(s))
 	user := newcomer(t, "anna")
 	user.RequiredActions = []domain.RequiredAction{domain.VerifyEmail, "no-such-action"}

@@ -36,7 +36,7 @@ func (c *tally) Called(operation, code string, took time.Duration) {
 	c.called = append(c.called, operation+" "+code)
 }
 
-func (c *tally) Repeated(operation string) {
+func (c *tally) Retried(operation string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.repeated = append(c.repeated, operation)
@@ -150,7 +150,7 @@ func TestObserver_IsToldOfKeycloakThatIsNotThere(t *testing.T) {
 	require.NoError(t, err)
 	c.taken()
 	require.ErrorIs(t, findPresent(t, p), domain.Unavailable)
-	assert.Equal(t, slices.Repeat([]string{"find_user unreachable"}, 1+keycloak.Repeats), c.taken())
+	assert.Equal(t, slices.Repeat([]string{"find_user unreachable"}, 1+keycloak.Retries), c.taken())
 }
 
 // What an open circuit refuses was no call, and no repetition of one.
@@ -159,7 +159,7 @@ func TestObserver_IsNotToldOfCallsThatTheCircuitRefuses(t *testing.T) {
 	_, p, _ := opened(t, c.observe)
 	assert.Len(t, c.taken(), keycloak.CircuitFailures+len(warmCalls(t)))
 	repeated := len(c.repeated)
-	assert.Equal(t, keycloak.CircuitFailures-(keycloak.CircuitFailures/(1+keycloak.Repeats)+1), repeated)
+	assert.Equal(t, keycloak.CircuitFailures-(keycloak.CircuitFailures/(1+keycloak.Retries)+1), repeated)
 	require.ErrorIs(t, findPresent(t, p), domain.Unavailable)
 	assert.Empty(t, c.taken())
 	assert.Len(t, c.repeated, repeated)

@@ -12,6 +12,8 @@ import (
 	"user-sync-service/internal/domain"
 )
 
+const profileRoute = "GET users/profile"
+
 // operation is one method of a port and a route that it asks.
 type operation struct {
 	name, route string

@@ -1,61 +1,40 @@
 package keycloak
 
 import (
-	"errors"
 	"strings"
 	"time"
 
 	"github.com/dlclark/regexp2/v2"
 )
 
-// pattern is a Java regular expression that a whole password must fit. It is compiled for
-// another engine, which differs from Java's in little that matters to passwords of ASCII
-// characters, and reads the look-aheads that Go's own one lacks.
-type pattern struct{ expression *regexp2.Regexp }
-
-// patternTimeout bounds one match, more or less: the engine's clock is coarse.
-const patternTimeout = 100 * time.Millisecond
-
-// compilePattern reports false for what the engine does not know, or would take for
-// something else than Java does.
-func compilePattern(java string) (compiled pattern, ok bool) {
-	// Patterns come from outside. A fault of the engine must not end the program.
-	defer func() {
-		if recover() != nil {
-			ok = false
-		}
-	}()
-	text, ok := translatePattern(java)
-	if !ok {
-		return pattern{}, false
+// compilePattern compiles a Java regular expression that a whole password must fit, for an
+// engine with the look-aheads that Go's own one lacks. For passwords of ASCII characters it
+// differs little from Java's. What it does not know or would read differently is not ok.
+func compilePattern(java string) (expression *regexp2.Regexp, ok bool) {
+	defer func() { _ = recover() }() // A fault of the engine must not end the program.
+	text, translated := translatePattern(java)
+	if !translated {
+		return nil, false
 	}
-	// As in Java, groups are numbered in their order, those with names too.
-	expression, err := regexp2.Compile(`\A(?:`+text+`)\z`, regexp2.OptionMaintainCaptureOrder())
+	// As in Java, named groups are numbered like the others, in their order.
+	compiled, err := regexp2.Compile(`\A(?:`+text+`)\z`, regexp2.OptionMaintainCaptureOrder())
 	if err != nil {
-		return pattern{}, false
+		return nil, false
 	}
-	expression.MatchTimeout = patternTimeout
-	return pattern{expression}, true
+	compiled.MatchTimeout = 100 * time.Millisecond // More or less: the engine's clock is coarse.
+	return compiled, true
 }
 
-// match reports whether the whole password fits. It returns an error when that cannot be
-// found out with reasonable effort.
-func (p pattern) match(password string) (fits bool, err error) {
-	undecided := errors.New("no result") // Not the engine's error, which has the password in it.
-	defer func() {
-		if recover() != nil {
-			fits, err = false, undecided
-		}
-	}()
-	fits, err = p.expression.MatchString(password)
-	if err != nil {
-		return false, undecided
-	}
-	return fits, nil
+// matchPattern reports whether the whole password fits. It is not ok if that takes too long.
+// The engine's error is dropped, because it quotes the password.
+func matchPattern(expression *regexp2.Regexp, password string) (fits, ok bool) {
+	defer func() { _ = recover() }() // as in compilePattern
+	matched, err := expression.MatchString(password)
+	return matched, err == nil
 }
 
-// posixClasses are the classes that Java writes as \p{Name}, as ranges. The engine has
-// no such names.
+// posixClasses are the classes that Java writes as \p{Name}, as ranges. The engine does not
+// know these names.
 func posixClasses() map[string]string {
 	return map[string]string{
 		"Lower":  `a-z`,
@@ -74,9 +53,9 @@ func posixClasses() map[string]string {
 	}
 }
 
-// translatePattern rewrites what Java writes in another way, and reports false for what
-// both engines accept but read differently: a class within a class, the intersection of
-// classes, and octal numbers.
+// translatePattern rewrites what Java writes differently. It reports false for what both
+// engines accept but read differently: a class within a class, an intersection of classes,
+// and octal numbers.
 func translatePattern(java string) (string, bool) {
 	var out strings.Builder
 	inClass := false
@@ -116,14 +95,14 @@ func translatePattern(java string) (string, bool) {
 	return out.String(), true
 }
 
-// nextToken returns what the pattern begins with and must be looked at as one.
+// nextToken returns the pattern's first token.
 func nextToken(rest string) string {
 	switch {
 	case strings.HasPrefix(rest, `\Q`):
 		if end := strings.Index(rest, `\E`); end >= 0 {
 			return rest[:end+2]
 		}
-		return rest // Java quotes to the end then.
+		return rest // Without \E, Java quotes to the end.
 	case strings.HasPrefix(rest, `\p{`), strings.HasPrefix(rest, `\P{`):
 		if end := strings.IndexByte(rest, '}'); end >= 0 {
 			return rest[:end+1]

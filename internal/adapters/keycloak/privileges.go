@@ -2,95 +2,90 @@ package keycloak
 
 import (
 	"context"
-	"net/url"
+	"errors"
 	"slices"
+	"time"
 
-	"github.com/Nerzal/gocloak/v13"
 	"golang.org/x/sync/errgroup"
 
+	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
 
 // Privileges asks for the user's rights in the administration client and, where the
 // realm has one of the roles, for the user's realm roles. In most realms that is one
 // call. In a blind realm only the realm roles can be told.
-func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error) {
+func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (held []domain.RealmRole, err error) {
 	existing, err := p.existing(ctx, roles)
 	if err != nil {
 		return nil, err
 	}
-	var held []string
 	err = p.withAdministration(ctx, func(client string) error {
-		var err error
 		held, err = p.held(ctx, id, existing, client)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return held, nil
+	return held, err
 }
 
 // existing returns those of the roles that the realm has.
-func (p *Provider) existing(ctx context.Context, roles []domain.RealmRole) ([]string, error) {
+func (p *Provider) existing(ctx context.Context, roles []domain.RealmRole) ([]domain.RealmRole, error) {
 	exists := make([]bool, len(roles))
 	all, allCtx := errgroup.WithContext(ctx)
 	for i, role := range roles {
-		all.Go(func() error {
-			var err error
-			exists[i], err = p.existence.get(allCtx, string(role))
+		all.Go(func() (err error) {
+			exists[i], err = p.existence.Get(allCtx, string(role))
 			return err
 		})
 	}
 	if err := all.Wait(); err != nil {
 		return nil, err
 	}
-	var existing []string
+	var existing []domain.RealmRole
 	for i, role := range roles {
 		if exists[i] {
-			existing = append(existing, string(role))
+			existing = append(existing, role)
 		}
 	}
 	return existing, nil
 }
 
-// held returns which of the roles the user holds in the end, and the user's rights in
+// loadExistence finds out whether the realm has the role.
+func (p *Provider) loadExistence(ctx context.Context, name string) (bool, time.Duration, error) {
+	_, err := p.api.Role(ctx, domain.RealmRole(name))
+	if errors.Is(err, adminapi.Missing) {
+		return false, existenceLifetime, nil
+	}
+	return err == nil, existenceLifetime, err
+}
+
+// held returns which of the roles the user holds effectively, and the user's rights in
 // the administration client.
-func (p *Provider) held(ctx context.Context, id domain.UserID, roles []string, client string) ([]string, error) {
-	var ofClient, ofRealm []*gocloak.Role
+func (p *Provider) held(ctx context.Context, id domain.UserID, roles []domain.RealmRole, client string) ([]domain.RealmRole, error) {
+	var rights, listed []domain.RealmRole
 	both, bothCtx := errgroup.WithContext(ctx)
 	if client != blind {
 		both.Go(func() error {
-			return p.onUser(bothCtx, opGetAdministration, id, func(ctx context.Context, token, userID string) error {
-				var err error
-				ofClient, err = p.client.GetCompositeClientRolesByUserID(ctx, token, p.realm, url.PathEscape(client), userID)
-				return err
-			})
+			ofClient, err := p.api.EffectiveUserClientRoles(bothCtx, id, client)
+			for _, role := range ofClient {
+				rights = append(rights, role.Name)
+			}
+			return err
 		})
 	}
 	// In a blind realm also without roles: only this call tells whether there is such a user.
 	if len(roles) > 0 || client == blind {
 		both.Go(func() error {
-			var err error
-			ofRealm, err = p.realmRolesInTheEnd(bothCtx, id)
+			ofRealm, err := p.api.EffectiveUserRoles(bothCtx, id)
+			for _, role := range ofRealm {
+				if slices.Contains(roles, role.Name) {
+					listed = append(listed, role.Name)
+				}
+			}
 			return err
 		})
 	}
 	if err := both.Wait(); err != nil {
 		return nil, err
 	}
-	rights, err := roleNames(opGetAdministration, ofClient)
-	if err != nil {
-		return nil, err
-	}
-	names, err := roleNames(opGetUserRoles, ofRealm)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		if slices.Contains(roles, name) {
-			rights = append(rights, name)
-		}
-	}
-	return sortedOnce(rights), nil
+	return sortedOnce(rights, listed), nil
 }

@@ -42,21 +42,21 @@ func TestPrivileges_HoweverTheyAreHeld(t *testing.T) {
 	asked := []domain.RealmRole{"auditor", "a/b", "100%", "no-such-role", "realm-admin", "Teller"}
 	for name, c := range map[string]struct {
 		user stubUser
-		want []string
+		want []domain.RealmRole
 	}{
 		"a plain user":                       {stubUser{roles: []string{"teller"}, groups: []string{"tellers"}}, nil},
-		"a role":                             {stubUser{roles: []string{"auditor"}}, []string{"auditor"}},
-		"a role within a role":               {stubUser{roles: []string{"chief"}}, []string{"auditor"}},
-		"a role of a group":                  {stubUser{groups: []string{"head"}}, []string{"auditor"}},
-		"a role of a parent group":           {stubUser{groups: []string{"tellers", "head/board"}}, []string{"auditor"}},
-		"roles with odd names":               {stubUser{roles: []string{"a/b", "100%"}}, []string{"100%", "a/b"}},
-		"a role held in two ways":            {stubUser{roles: []string{"chief", "auditor"}, groups: []string{"head"}}, []string{"auditor"}},
+		"a role":                             {stubUser{roles: []string{"auditor"}}, []domain.RealmRole{"auditor"}},
+		"a role within a role":               {stubUser{roles: []string{"chief"}}, []domain.RealmRole{"auditor"}},
+		"a role of a group":                  {stubUser{groups: []string{"head"}}, []domain.RealmRole{"auditor"}},
+		"a role of a parent group":           {stubUser{groups: []string{"tellers", "head/board"}}, []domain.RealmRole{"auditor"}},
+		"roles with odd names":               {stubUser{roles: []string{"a/b", "100%"}}, []domain.RealmRole{"100%", "a/b"}},
+		"a role held in two ways":            {stubUser{roles: []string{"chief", "auditor"}, groups: []string{"head"}}, []domain.RealmRole{"auditor"}},
 		"a role but for letter case":         {stubUser{roles: []string{"AUDITOR"}}, nil},
-		"a right to administer":              {stubUser{roles: []string{"realm-management:view-users"}}, []string{"view-users"}},
-		"all rights to administer":           {stubUser{roles: []string{"realm-management:realm-admin"}}, []string{"manage-realm", "manage-users", "realm-admin"}},
-		"a right to administer in a role":    {stubUser{roles: []string{"operator"}}, []string{"manage-users"}},
-		"a right to administer in a group":   {stubUser{groups: []string{"staff/leads"}}, []string{"manage-users"}},
-		"a role and a right to administer":   {stubUser{roles: []string{"auditor", "operator"}}, []string{"auditor", "manage-users"}},
+		"a right to administer":              {stubUser{roles: []string{"realm-management:view-users"}}, []domain.RealmRole{"view-users"}},
+		"all rights to administer":           {stubUser{roles: []string{"realm-management:realm-admin"}}, []domain.RealmRole{"manage-realm", "manage-users", "realm-admin"}},
+		"a right to administer in a role":    {stubUser{roles: []string{"operator"}}, []domain.RealmRole{"manage-users"}},
+		"a right to administer in a group":   {stubUser{groups: []string{"staff/leads"}}, []domain.RealmRole{"manage-users"}},
+		"a role and a right to administer":   {stubUser{roles: []string{"auditor", "operator"}}, []domain.RealmRole{"auditor", "manage-users"}},
 		"another client's role of that name": {stubUser{roles: []string{"ledger:auditor", "ledger:realm-admin"}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestPrivileges_NameEachOnce(t *testing.T) {
 	id := s.plant(stubUser{Username: "present", roles: []string{"realm-admin"}})
 	held, err := s.provider(t).Privileges(t.Context(), domain.UserID(id), []domain.RealmRole{"realm-admin", "realm-admin"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"realm-admin"}, held)
+	assert.Equal(t, []domain.RealmRole{"realm-admin"}, held)
 }
 
 // Every write asks for the privileges of its target, and the realm role "realm-admin" of
@@ -114,7 +114,7 @@ func TestPrivileges_NoticeARoleThatHasComeOrGone(t *testing.T) {
 	s, c := newStub(t), newClock()
 	id := domain.UserID(s.plant(stubUser{Username: "present", roles: []string{"owner"}}))
 	p := s.provider(t, c.set)
-	held := func() []string {
+	held := func() []domain.RealmRole {
 		t.Helper()
 		held, err := p.Privileges(t.Context(), id, []domain.RealmRole{"owner"})
 		require.NoError(t, err)
@@ -123,7 +123,7 @@ func TestPrivileges_NoticeARoleThatHasComeOrGone(t *testing.T) {
 	assert.Empty(t, held())
 	s.change(func() { s.contain("owner") })
 	c.pass(time.Minute)
-	assert.Equal(t, []string{"owner"}, held())
+	assert.Equal(t, []domain.RealmRole{"owner"}, held())
 	s.change(func() { delete(s.roles, "owner") })
 	s.taken()
 	c.pass(time.Minute)
@@ -152,7 +152,7 @@ func TestPrivileges_AskSideBySide(t *testing.T) {
 	s.together(t, map[string]http.HandlerFunc{userClientRoute: s.userClientRights, userRealmRoute: s.userRealmRights})
 	held, err := p.Privileges(t.Context(), id, []domain.RealmRole{"teller"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"teller"}, held)
+	assert.Equal(t, []domain.RealmRole{"teller"}, held)
 }
 
 func TestPrivileges_OfNobody(t *testing.T) {

@@ -127,9 +127,9 @@ func TestRepetition_Succeeds(t *testing.T) {
 					return
 				}
 				p := s.provider(t, unpooled)
-				s.answers(op.route, keycloak.Repeats, with)
+				s.answers(op.route, keycloak.Retries, with)
 				assert.NoError(t, op.run(t, p, id), op.name)
-				assert.Equal(t, op.calls(t)+keycloak.Repeats, s.count(op.route), op.name)
+				assert.Equal(t, op.calls(t)+keycloak.Retries, s.count(op.route), op.name)
 			})
 		})
 	}
@@ -235,7 +235,7 @@ func TestRepetition_PausesAtRandom(t *testing.T) {
 	}
 	all.Wait()
 	slices.Sort(pauses)
-	require.Len(t, pauses, 30*keycloak.Repeats)
+	require.Len(t, pauses, 30*keycloak.Retries)
 	assert.Less(t, pauses[5], longest/2, "some are short")
 	assert.Greater(t, pauses[len(pauses)-6], longest/2, "some are long")
 	assert.Less(t, pauses[len(pauses)/2], longest, "few take longer, and only because the machine is busy")
@@ -278,12 +278,12 @@ func refusing(times int) http.RoundTripper {
 // What was not sent may be sent again, also a creation and a mail.
 func TestRepetition_AfterARefusedConnection(t *testing.T) {
 	forEachOperation(t, func(op operation, s *stub, id domain.UserID) {
-		r := newRouted(s, op.route, refusing(keycloak.Repeats))
+		r := newRouted(s, op.route, refusing(keycloak.Retries))
 		assert.NoError(t, op.run(t, s.provider(t, r.on, patient), id), op.name)
-		assert.GreaterOrEqual(t, int(r.asked.Load()), 1+keycloak.Repeats, op.name)
+		assert.GreaterOrEqual(t, int(r.asked.Load()), 1+keycloak.Retries, op.name)
 		if op.once {
 			assert.Equal(t, 1, s.count(op.route), op.name)
-			assert.EqualValues(t, 1+keycloak.Repeats, r.asked.Load(), op.name)
+			assert.EqualValues(t, 1+keycloak.Retries, r.asked.Load(), op.name)
 		}
 	})
 }
@@ -295,7 +295,7 @@ func TestRepetition_WhileConnectionsAreRefused(t *testing.T) {
 		r := newRouted(s, op.route, refusing(always))
 		p := s.provider(t, r.on)
 		assert.ErrorIs(t, op.run(t, p, id), domain.Unavailable, op.name)
-		assert.EqualValues(t, 1+keycloak.Repeats, r.asked.Load(), op.name)
+		assert.EqualValues(t, 1+keycloak.Retries, r.asked.Load(), op.name)
 		if op.route == "POST users" {
 			assert.Equal(t, 1, s.count("GET users"), "the service account")
 		}
@@ -347,7 +347,7 @@ func TestRepetition_OfALoginBeforeACreation(t *testing.T) {
 				s.spoil("POST token", with)
 				s.taken()
 				_, err = create(t, p, "anna")
-				kind, logins := domain.Unavailable, 1+keycloak.Repeats
+				kind, logins := domain.Unavailable, 1+keycloak.Retries
 				if fault == "a page" {
 					kind, logins = domain.BadAnswer, 1
 				}

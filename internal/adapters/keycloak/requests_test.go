@@ -23,7 +23,7 @@ type sent struct {
 	body  map[string]any
 	list  []any
 	query url.Values
-	mark  string
+	mark  int64
 }
 
 // watch keeps the next request for a route and answers it with a status.
@@ -44,20 +44,27 @@ func (s *stub) watch(route string, status int) *sent {
 // empty set of attributes must not: it would wipe them all, with names and address.
 func TestRequests_UpdatesCarryOneMember(t *testing.T) {
 	for name, c := range map[string]struct {
-		call func(*testing.T, *keycloak.Provider) error
+		call func(*testing.T, *keycloak.Provider, domain.UserID) error
 		want map[string]any
 	}{
-		"disable": {func(t *testing.T, p *keycloak.Provider) error { return p.SetEnabled(t.Context(), "4711", false) }, map[string]any{"enabled": false}},
-		"enable":  {func(t *testing.T, p *keycloak.Provider) error { return p.SetEnabled(t.Context(), "4711", true) }, map[string]any{"enabled": true}},
-		"actions": {func(t *testing.T, p *keycloak.Provider) error {
-			return p.SetRequiredActions(t.Context(), "4711", []domain.RequiredAction{domain.VerifyEmail, "CONFIGURE_TOTP"})
+		"disable": {func(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
+			return p.SetEnabled(t.Context(), id, false)
+		}, map[string]any{"enabled": false}},
+		"enable": {func(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
+			return p.SetEnabled(t.Context(), id, true)
+		}, map[string]any{"enabled": true}},
+		"actions": {func(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
+			return p.SetRequiredActions(t.Context(), id, []domain.RequiredAction{domain.VerifyEmail, "CONFIGURE_TOTP"})
 		}, map[string]any{"requiredActions": []any{"VERIFY_EMAIL", "CONFIGURE_TOTP"}}},
-		"no actions": {func(t *testing.T, p *keycloak.Provider) error { return p.SetRequiredActions(t.Context(), "4711", nil) }, map[string]any{"requiredActions": []any{}}},
+		"no actions": {func(t *testing.T, p *keycloak.Provider, id domain.UserID) error {
+			return p.SetRequiredActions(t.Context(), id, nil)
+		}, map[string]any{"requiredActions": []any{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStub(t)
+			id := domain.UserID(s.plant(stubUser{Username: "berta", Enabled: name != "disable"})) // as after the update
 			update := s.watch("PUT users/{id}", http.StatusNoContent)
-			require.NoError(t, c.call(t, s.provider(t)))
+			require.NoError(t, c.call(t, s.provider(t), id))
 			delete(update.body, "id")
 			assert.Equal(t, c.want, update.body)
 		})
@@ -103,13 +110,14 @@ func assertMarked(t *testing.T, creation *sent) (others map[string]any) {
 	attributes, ok := creation.body["attributes"].(map[string]any)
 	require.True(t, ok)
 	assert.Equal(t, []any{"user-sync-service"}, attributes["managed_by"])
-	marks, ok := attributes["managed_by_creation"].([]any)
+	created, ok := creation.body["createdTimestamp"].(float64)
 	require.True(t, ok)
-	require.Len(t, marks, 1)
-	creation.mark = marks[0].(string)
-	assert.GreaterOrEqual(t, len(creation.mark), 20)
+	creation.mark = int64(created)
+	age := time.Since(time.UnixMilli(creation.mark))
+	assert.Positive(t, age, "it lies in the past")
+	assert.Less(t, age, 10*time.Second)
+	delete(creation.body, "createdTimestamp")
 	delete(attributes, "managed_by")
-	delete(attributes, "managed_by_creation")
 	return attributes
 }
 
@@ -119,7 +127,7 @@ func assertMarked(t *testing.T, creation *sent) (others map[string]any) {
 func TestRequests_ChangesCarryWhatWouldBeWiped(t *testing.T) {
 	attributes := func(changes map[string]any) map[string]any {
 		all := map[string]any{
-			"managed_by": []any{"user-sync-service"}, "managed_by_creation": []any{"MARK"}, "office_id": []any{"7"}, "employee_id": []any{"E-1"},
+			"managed_by": []any{"user-sync-service"}, "office_id": []any{"7"}, "employee_id": []any{"E-1"},
 			"languages": []any{"de", "fr"}, "floor": []any{"3"},
 		}
 		maps.Copy(all, changes)

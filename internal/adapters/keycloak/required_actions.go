@@ -2,14 +2,27 @@ package keycloak
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 
+	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
+
+// SetRequiredActions replaces the list, also by an empty one. Keycloak drops actions that
+// it does not know, so the look after the write is for a list that is as it was before.
+func (p *Provider) SetRequiredActions(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error {
+	wanted := texts(actions)
+	send := &gocloak.User{RequiredActions: &wanted}
+	return p.settle(ctx, id, time.Now(), send, func(user adminapi.User) (*gocloak.User, error) {
+		if !slices.Contains(wanted, string(domain.UpdatePassword)) || slices.Contains(user.RequiredActions, string(domain.UpdatePassword)) {
+			return nil, nil
+		}
+		return send, nil
+	})
+}
 
 // realmActions are the required actions that the realm has switched on, and those of
 // them that Keycloak gives to every new user by itself.
@@ -20,30 +33,19 @@ type realmActions struct {
 // loadActions reads the realm's list. Keycloak takes any action that it has a program
 // for: one that is switched off, or not in the list, would keep the user from signing in
 // or be passed over.
-func (p *Provider) loadActions(ctx context.Context, _ string) (*realmActions, time.Duration, error) {
-	var registered []*gocloak.RequiredActionProviderRepresentation
-	err := p.call(ctx, opGetActions, func(ctx context.Context, token string) error {
-		var err error
-		registered, err = p.client.GetRequiredActions(ctx, token, p.realm)
-		return err
-	})
-	if err != nil {
-		return nil, 0, err
-	}
+func (p *Provider) loadActions(ctx context.Context) (*realmActions, time.Duration, error) {
+	registered, err := p.api.RequiredActions(ctx)
 	actions := &realmActions{}
 	for _, action := range registered {
-		if action == nil || gocloak.NilOrEmpty(action.Alias) || action.Enabled == nil {
-			return nil, 0, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get required actions: an action without a name, or whether it is enabled")}
-		}
 		if !*action.Enabled {
 			continue
 		}
-		actions.enabled = append(actions.enabled, domain.RequiredAction(*action.Alias))
-		if gocloak.PBool(action.DefaultAction) {
-			actions.byDefault = append(actions.byDefault, domain.RequiredAction(*action.Alias))
+		actions.enabled = append(actions.enabled, action.Alias)
+		if action.Default {
+			actions.byDefault = append(actions.byDefault, action.Alias)
 		}
 	}
-	return actions, settingsLifetime, nil
+	return actions, settingsLifetime, err
 }
 
 // of returns the actions to send for a new user, and those that the user has then: a
@@ -63,12 +65,4 @@ func (a *realmActions) of(user domain.NewUser) (sent, has []domain.RequiredActio
 		}
 	}
 	return sent, has
-}
-
-func actionNames(actions []domain.RequiredAction) []string {
-	names := make([]string, 0, len(actions))
-	for _, action := range actions {
-		names = append(names, string(action))
-	}
-	return names
 }

@@ -3,19 +3,33 @@ package keycloak
 import (
 	"context"
 	"errors"
-	"slices"
+	"maps"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
+
+// role is a realm role with all that comes with it.
+type role struct {
+	adminapi.Role
+	rights domain.Rights
+}
+
+// group is what is known of a group that exists.
+type group struct {
+	id     string
+	rights domain.Rights
+}
 
 // RightsOf unites what is known of the role and of the group.
 func (p *Provider) RightsOf(ctx context.Context, assignment domain.Assignment) (domain.Rights, error) {
 	var ofRole, ofGroup domain.Rights
 	both, bothCtx := errgroup.WithContext(ctx)
 	both.Go(func() error {
-		assigned, err := p.assignedRole(bothCtx, assignment)
+		assigned, err := p.roles.Get(bothCtx, string(assignment.Role))
 		if err == nil {
 			ofRole = assigned.rights
 		}
@@ -23,11 +37,11 @@ func (p *Provider) RightsOf(ctx context.Context, assignment domain.Assignment) (
 	})
 	if assignment.Group != "" {
 		both.Go(func() error {
-			joined, err := p.groups.get(bothCtx, string(assignment.Group))
+			joined, err := p.groups.Get(bothCtx, string(assignment.Group))
 			if err == nil {
 				ofGroup = joined.rights
 			}
-			if errors.Is(err, groupGone) {
+			if errors.Is(err, adminapi.Missing) {
 				return nil // The user will be created without it.
 			}
 			return err
@@ -43,9 +57,117 @@ func (p *Provider) RightsOf(ctx context.Context, assignment domain.Assignment) (
 	}, nil
 }
 
-// sortedOnce returns a new list of what is in the lists, sorted and each name once.
-func sortedOnce(lists ...[]string) []string {
-	all := slices.Concat(lists...)
-	slices.Sort(all)
-	return slices.Compact(all)
+func (p *Provider) loadRole(ctx context.Context, name string) (*role, time.Duration, error) {
+	found, err := p.api.Role(ctx, domain.RealmRole(name))
+	if err != nil {
+		return nil, 0, err
+	}
+	client, err := p.administration.Get(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	g := newGathering(p.api, client)
+	if err := g.add(ctx, []adminapi.Role{found}); err != nil {
+		return nil, 0, err
+	}
+	return &role{found, g.rights}, rightsLifetime, nil
+}
+
+func (p *Provider) loadGroup(ctx context.Context, path string) (*group, time.Duration, error) {
+	found, err := p.api.Group(ctx, domain.Group(path))
+	if err != nil {
+		return nil, 0, err
+	}
+	loaded := &group{id: found.ID}
+	err = p.withAdministration(ctx, func(client string) (err error) {
+		loaded.rights, err = p.groupRights(ctx, found, client)
+		return err
+	})
+	return loaded, rightsLifetime, err
+}
+
+// groupRights gathers what the group carries, with its parents. Effective roles of the
+// realm and of the administration client Keycloak tells in one call each; those of other
+// clients group by group.
+func (p *Provider) groupRights(ctx context.Context, found adminapi.Group, client string) (domain.Rights, error) {
+	carriers := append([]domain.Group{found.At()}, found.At().Parents()...)
+	ofClients := make([]clientRoles, len(carriers))
+	var ofRealm, ofAdministration []adminapi.Role
+	all, allCtx := errgroup.WithContext(ctx)
+	all.Go(func() (err error) {
+		ofRealm, err = p.api.EffectiveGroupRoles(allCtx, found.ID)
+		return err
+	})
+	if client != blind {
+		all.Go(func() (err error) {
+			ofAdministration, err = p.api.EffectiveGroupClientRoles(allCtx, found.ID, client)
+			return err
+		})
+	}
+	for i, path := range carriers {
+		all.Go(func() (err error) {
+			carrier := found
+			if i > 0 {
+				carrier, err = p.api.Group(allCtx, path)
+			}
+			if err == nil {
+				ofClients[i], err = p.clientRolesOf(allCtx, carrier, client)
+			}
+			return err
+		})
+	}
+	if err := all.Wait(); err != nil {
+		return domain.Rights{}, err
+	}
+	g := newGathering(p.api, client)
+	// Alone: what these contain is among them already.
+	if _, err := g.addThese(ofAdministration); err != nil {
+		return domain.Rights{}, err
+	}
+	for _, own := range ofClients {
+		g.rights.Administration = append(g.rights.Administration, own.administration...)
+		g.rights.Roles = append(g.rights.Roles, own.hidden...)
+		g.rights.Unseen = append(g.rights.Unseen, own.hidden...)
+		ofRealm = append(ofRealm, own.shown...)
+	}
+	err := g.add(ctx, ofRealm)
+	return g.rights, err
+}
+
+// clientRoles are the roles of clients that one group carries itself.
+type clientRoles struct {
+	administration []domain.RealmRole // of the administration client
+	shown          []adminapi.Role    // of other clients, where Keycloak shows them whole
+	hidden         []domain.RealmRole // the others: they may contain anything
+}
+
+// clientRolesOf reads the roles of clients that the group carries itself. Every Keycloak
+// shows their names with the group; a realm that is not blind also shows whether they
+// are composite.
+func (p *Provider) clientRolesOf(ctx context.Context, found adminapi.Group, client string) (carried clientRoles, err error) {
+	names := maps.Clone(found.ClientRoles)
+	for _, name := range names[p.administrationClient] {
+		carried.administration = append(carried.administration, domain.RealmRole(name))
+	}
+	delete(names, p.administrationClient)
+	var mapped adminapi.ClientRoles
+	if len(names) > 0 && client != blind {
+		if mapped, err = p.api.GroupClientRoles(ctx, found.ID); err != nil {
+			return clientRoles{}, err
+		}
+	}
+	for ofClient, roles := range names {
+		shown := make(map[domain.RealmRole]adminapi.Role)
+		for _, role := range mapped[ofClient].Roles {
+			shown[role.Name] = role
+		}
+		for _, name := range roles {
+			if role, ok := shown[domain.RealmRole(name)]; ok {
+				carried.shown = append(carried.shown, role)
+			} else {
+				carried.hidden = append(carried.hidden, domain.RealmRole(name))
+			}
+		}
+	}
+	return carried, nil
 }

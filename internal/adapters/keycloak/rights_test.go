@@ -41,39 +41,39 @@ func assertRights(t *testing.T, cases map[string]rightsCase, mode func(*stub)) {
 
 func TestRightsOf_ARole(t *testing.T) {
 	assertRights(t, map[string]rightsCase{
-		"that contains nothing": {asItIs, domain.Assignment{Role: "teller"}, domain.Rights{Roles: []string{"teller"}}},
-		"with a role":           {asItIs, domain.Assignment{Role: "chief"}, domain.Rights{Roles: []string{"auditor", "chief"}}},
+		"that contains nothing": {asItIs, domain.Assignment{Role: "teller"}, domain.Rights{Roles: []domain.RealmRole{"teller"}}},
+		"with a role":           {asItIs, domain.Assignment{Role: "chief"}, domain.Rights{Roles: []domain.RealmRole{"auditor", "chief"}}},
 		"with a role with a role": {
 			func(s *stub) { s.contain("boss", "chief", "teller") },
-			domain.Assignment{Role: "boss"}, domain.Rights{Roles: []string{"auditor", "boss", "chief", "teller"}},
+			domain.Assignment{Role: "boss"}, domain.Rights{Roles: []domain.RealmRole{"auditor", "boss", "chief", "teller"}},
 		},
-		"with itself": {func(s *stub) { s.contain("ring", "ring") }, domain.Assignment{Role: "ring"}, domain.Rights{Roles: []string{"ring"}}},
+		"with itself": {func(s *stub) { s.contain("ring", "ring") }, domain.Assignment{Role: "ring"}, domain.Rights{Roles: []domain.RealmRole{"ring"}}},
 		"with a role that contains it": {
 			func(s *stub) {
 				s.contain("ring", "ring 2", "teller")
 				s.contain("ring 2", "ring 3")
 				s.contain("ring 3", "ring")
 			},
-			domain.Assignment{Role: "ring 2"}, domain.Rights{Roles: []string{"ring", "ring 2", "ring 3", "teller"}},
+			domain.Assignment{Role: "ring 2"}, domain.Rights{Roles: []domain.RealmRole{"ring", "ring 2", "ring 3", "teller"}},
 		},
 		"with the same role twice": {
 			func(s *stub) { s.contain("boss", "chief", "chief 2"); s.contain("chief 2", "auditor") },
-			domain.Assignment{Role: "boss"}, domain.Rights{Roles: []string{"auditor", "boss", "chief", "chief 2"}},
+			domain.Assignment{Role: "boss"}, domain.Rights{Roles: []domain.RealmRole{"auditor", "boss", "chief", "chief 2"}},
 		},
 		"with odd names": {
 			func(s *stub) { s.contain("a/b", "100%", "é ö"); s.contain("é ö", "?x=#"); s.contain("?x=#") },
-			domain.Assignment{Role: "a/b"}, domain.Rights{Roles: []string{"100%", "?x=#", "a/b", "é ö"}},
+			domain.Assignment{Role: "a/b"}, domain.Rights{Roles: []domain.RealmRole{"100%", "?x=#", "a/b", "é ö"}},
 		},
 		"with a right to administer": {
-			asItIs, domain.Assignment{Role: "operator"}, domain.Rights{Roles: []string{"operator"}, Administration: []string{"manage-users"}},
+			asItIs, domain.Assignment{Role: "operator"}, domain.Rights{Roles: []domain.RealmRole{"operator"}, Administration: []domain.RealmRole{"manage-users"}},
 		},
 		"with an application's role": {
 			func(s *stub) { s.contain("clerk", "ledger:read") },
-			domain.Assignment{Role: "clerk"}, domain.Rights{Roles: []string{"clerk", "read"}},
+			domain.Assignment{Role: "clerk"}, domain.Rights{Roles: []domain.RealmRole{"clerk", "read"}},
 		},
 		"with an application's role called like a right to administer": {
 			func(s *stub) { s.contain("clerk", "ledger:manage-users") },
-			domain.Assignment{Role: "clerk"}, domain.Rights{Roles: []string{"clerk", "manage-users"}},
+			domain.Assignment{Role: "clerk"}, domain.Rights{Roles: []domain.RealmRole{"clerk", "manage-users"}},
 		},
 		// Without view-clients nobody tells what these contain.
 		"with an application's composite role": {
@@ -81,14 +81,14 @@ func TestRightsOf_ARole(t *testing.T) {
 				s.contain("clerk", "ledger:book")
 				s.rights.contains["ledger:book"] = []string{"auditor"}
 			},
-			domain.Assignment{Role: "clerk"}, domain.Rights{Roles: []string{"book", "clerk"}, Unseen: []string{"book"}},
+			domain.Assignment{Role: "clerk"}, domain.Rights{Roles: []domain.RealmRole{"book", "clerk"}, Unseen: []domain.RealmRole{"book"}},
 		},
 		"with all rights to administer": {
 			func(s *stub) {
 				s.contain("boss", "realm-management:realm-admin")
 				s.rights.contains["realm-management:realm-admin"] = []string{"realm-management:manage-realm"}
 			},
-			domain.Assignment{Role: "boss"}, domain.Rights{Roles: []string{"boss"}, Administration: []string{"realm-admin"}, Unseen: []string{"realm-admin"}},
+			domain.Assignment{Role: "boss"}, domain.Rights{Roles: []domain.RealmRole{"boss"}, Administration: []domain.RealmRole{"realm-admin"}, Unseen: []domain.RealmRole{"realm-admin"}},
 		},
 	}, asItIs)
 }
@@ -100,14 +100,14 @@ func TestRightsOf_ARoleForAnAccountThatMayViewClients(t *testing.T) {
 				s.contain("clerk", "ledger:book")
 				s.rights.contains["ledger:book"] = []string{"ledger:read", "operator"}
 			},
-			domain.Assignment{Role: "clerk"}, domain.Rights{Roles: []string{"book", "clerk", "operator", "read"}, Administration: []string{"manage-users"}},
+			domain.Assignment{Role: "clerk"}, domain.Rights{Roles: []domain.RealmRole{"book", "clerk", "operator", "read"}, Administration: []domain.RealmRole{"manage-users"}},
 		},
 		"with all rights to administer": {
 			func(s *stub) {
 				s.contain("boss", "realm-management:realm-admin")
 				s.rights.contains["realm-management:realm-admin"] = []string{"realm-management:manage-realm"}
 			},
-			domain.Assignment{Role: "boss"}, domain.Rights{Roles: []string{"boss"}, Administration: []string{"manage-realm", "realm-admin"}},
+			domain.Assignment{Role: "boss"}, domain.Rights{Roles: []domain.RealmRole{"boss"}, Administration: []domain.RealmRole{"manage-realm", "realm-admin"}},
 		},
 	}, func(s *stub) { s.rights.viewClients = true })
 }
@@ -115,25 +115,25 @@ func TestRightsOf_ARoleForAnAccountThatMayViewClients(t *testing.T) {
 func TestRightsOf_AGroup(t *testing.T) {
 	in := func(group domain.Group) domain.Assignment { return domain.Assignment{Role: "teller", Group: group} }
 	assertRights(t, map[string]rightsCase{
-		"that carries nothing": {asItIs, in("tellers"), domain.Rights{Roles: []string{"teller"}}},
-		"that the realm lacks": {asItIs, in("no-such-group"), domain.Rights{Roles: []string{"teller"}}},
-		"with no good name":    {asItIs, in("../users"), domain.Rights{Roles: []string{"teller"}}},
-		"that carries roles":   {asItIs, in("head"), domain.Rights{Roles: []string{"auditor", "read", "teller"}}},
-		"with a parent":        {asItIs, in("head/board"), domain.Rights{Roles: []string{"auditor", "read", "teller"}}},
+		"that carries nothing": {asItIs, in("tellers"), domain.Rights{Roles: []domain.RealmRole{"teller"}}},
+		"that the realm lacks": {asItIs, in("no-such-group"), domain.Rights{Roles: []domain.RealmRole{"teller"}}},
+		"with no good name":    {asItIs, in("../users"), domain.Rights{Roles: []domain.RealmRole{"teller"}}},
+		"that carries roles":   {asItIs, in("head"), domain.Rights{Roles: []domain.RealmRole{"auditor", "read", "teller"}}},
+		"with a parent":        {asItIs, in("head/board"), domain.Rights{Roles: []domain.RealmRole{"auditor", "read", "teller"}}},
 		"with two parents": {
 			func(s *stub) {
 				s.carry("a b", "100%", "ledger:read")
 				s.carry("a b/é")
 				s.carry("a b/é/50%", "ledger:book")
 			},
-			in("a b/é/50%"), domain.Rights{Roles: []string{"100%", "book", "read", "teller"}},
+			in("a b/é/50%"), domain.Rights{Roles: []domain.RealmRole{"100%", "book", "read", "teller"}},
 		},
 		"that carries a role with a role": {
-			func(s *stub) { s.carry("leads", "chief") }, in("leads"), domain.Rights{Roles: []string{"auditor", "chief", "teller"}},
+			func(s *stub) { s.carry("leads", "chief") }, in("leads"), domain.Rights{Roles: []domain.RealmRole{"auditor", "chief", "teller"}},
 		},
 		"that carries a role with a right to administer": {
 			func(s *stub) { s.carry("leads", "operator") }, in("leads"),
-			domain.Rights{Roles: []string{"operator", "teller"}, Administration: []string{"manage-users"}},
+			domain.Rights{Roles: []domain.RealmRole{"operator", "teller"}, Administration: []domain.RealmRole{"manage-users"}},
 		},
 		"whose parent carries rights to administer": {
 			func(s *stub) {
@@ -141,7 +141,7 @@ func TestRightsOf_AGroup(t *testing.T) {
 				s.carry("leads/deputies")
 				s.rights.contains["realm-management:realm-admin"] = []string{"realm-management:manage-realm"}
 			},
-			in("leads/deputies"), domain.Rights{Roles: []string{"teller"}, Administration: []string{"manage-realm", "realm-admin"}},
+			in("leads/deputies"), domain.Rights{Roles: []domain.RealmRole{"teller"}, Administration: []domain.RealmRole{"manage-realm", "realm-admin"}},
 		},
 		// What it contains of the realm and of administration shows, other applications' roles do not.
 		"that carries an application's composite role": {
@@ -149,11 +149,11 @@ func TestRightsOf_AGroup(t *testing.T) {
 				s.carry("clerks", "ledger:book")
 				s.rights.contains["ledger:book"] = []string{"ledger:read", "operator"}
 			},
-			in("clerks"), domain.Rights{Roles: []string{"book", "operator", "teller"}, Administration: []string{"manage-users"}, Unseen: []string{"book"}},
+			in("clerks"), domain.Rights{Roles: []domain.RealmRole{"book", "operator", "teller"}, Administration: []domain.RealmRole{"manage-users"}, Unseen: []domain.RealmRole{"book"}},
 		},
 		"that repeats the role": {
 			func(s *stub) { s.carry("leads", "teller", "chief", "auditor") },
-			in("leads"), domain.Rights{Roles: []string{"auditor", "chief", "teller"}},
+			in("leads"), domain.Rights{Roles: []domain.RealmRole{"auditor", "chief", "teller"}},
 		},
 	}, asItIs)
 }
@@ -166,7 +166,7 @@ func TestRightsOf_AGroupForAnAccountThatMayViewClients(t *testing.T) {
 				s.rights.contains["ledger:book"] = []string{"ledger:read", "operator"}
 			},
 			domain.Assignment{Role: "teller", Group: "clerks"},
-			domain.Rights{Roles: []string{"book", "operator", "read", "teller"}, Administration: []string{"manage-users"}},
+			domain.Rights{Roles: []domain.RealmRole{"book", "operator", "read", "teller"}, Administration: []domain.RealmRole{"manage-users"}},
 		},
 	}, func(s *stub) { s.rights.viewClients = true })
 }
@@ -174,16 +174,16 @@ func TestRightsOf_AGroupForAnAccountThatMayViewClients(t *testing.T) {
 // What a blind realm does not show may be anything, so it must not read as nothing.
 func TestRightsOf_InABlindRealm(t *testing.T) {
 	assertRights(t, map[string]rightsCase{
-		"a plain role":               {asItIs, domain.Assignment{Role: "teller"}, domain.Rights{Roles: []string{"teller"}}},
-		"a role with a role":         {asItIs, domain.Assignment{Role: "chief"}, domain.Rights{Roles: []string{"auditor", "chief"}, Unseen: []string{"chief"}}},
-		"a right to administer":      {asItIs, domain.Assignment{Role: "operator"}, domain.Rights{Roles: []string{"operator"}, Unseen: []string{"operator"}}},
-		"a group of nothing":         {asItIs, domain.Assignment{Role: "teller", Group: "tellers"}, domain.Rights{Roles: []string{"teller"}}},
-		"an application's role":      {asItIs, domain.Assignment{Role: "teller", Group: "head"}, domain.Rights{Roles: []string{"auditor", "read", "teller"}, Unseen: []string{"read"}}},
-		"a parent's":                 {asItIs, domain.Assignment{Role: "teller", Group: "head/board"}, domain.Rights{Roles: []string{"auditor", "read", "teller"}, Unseen: []string{"read"}}},
-		"a group's role with a role": {func(s *stub) { s.carry("leads", "chief") }, domain.Assignment{Role: "teller", Group: "leads"}, domain.Rights{Roles: []string{"auditor", "chief", "teller"}, Unseen: []string{"chief"}}},
+		"a plain role":               {asItIs, domain.Assignment{Role: "teller"}, domain.Rights{Roles: []domain.RealmRole{"teller"}}},
+		"a role with a role":         {asItIs, domain.Assignment{Role: "chief"}, domain.Rights{Roles: []domain.RealmRole{"auditor", "chief"}, Unseen: []domain.RealmRole{"chief"}}},
+		"a right to administer":      {asItIs, domain.Assignment{Role: "operator"}, domain.Rights{Roles: []domain.RealmRole{"operator"}, Unseen: []domain.RealmRole{"operator"}}},
+		"a group of nothing":         {asItIs, domain.Assignment{Role: "teller", Group: "tellers"}, domain.Rights{Roles: []domain.RealmRole{"teller"}}},
+		"an application's role":      {asItIs, domain.Assignment{Role: "teller", Group: "head"}, domain.Rights{Roles: []domain.RealmRole{"auditor", "read", "teller"}, Unseen: []domain.RealmRole{"read"}}},
+		"a parent's":                 {asItIs, domain.Assignment{Role: "teller", Group: "head/board"}, domain.Rights{Roles: []domain.RealmRole{"auditor", "read", "teller"}, Unseen: []domain.RealmRole{"read"}}},
+		"a group's role with a role": {func(s *stub) { s.carry("leads", "chief") }, domain.Assignment{Role: "teller", Group: "leads"}, domain.Rights{Roles: []domain.RealmRole{"auditor", "chief", "teller"}, Unseen: []domain.RealmRole{"chief"}}},
 		"a group's right to administer": {
 			func(s *stub) { s.carry("leads", "realm-management:manage-users"); s.carry("leads/deputies") },
-			domain.Assignment{Role: "teller", Group: "leads/deputies"}, domain.Rights{Roles: []string{"teller"}, Administration: []string{"manage-users"}},
+			domain.Assignment{Role: "teller", Group: "leads/deputies"}, domain.Rights{Roles: []domain.RealmRole{"teller"}, Administration: []domain.RealmRole{"manage-users"}},
 		},
 	}, func(s *stub) { s.rights.blind = true })
 }
@@ -206,7 +206,7 @@ func TestRightsOf_PartsRefusedByAGateway(t *testing.T) {
 	assertOnlyKind(t, domain.Internal, err)
 	got, err := p.RightsOf(t.Context(), domain.Assignment{Role: "chief"})
 	require.NoError(t, err, "a failure is not kept")
-	assert.Equal(t, domain.Rights{Roles: []string{"auditor", "chief"}}, got)
+	assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"auditor", "chief"}}, got)
 }
 
 // Keycloak 24 says so in other words.
@@ -215,7 +215,7 @@ func TestRightsOf_PartsRefusedByAnOldKeycloak(t *testing.T) {
 	s.answers(partsRoute, 1, saying(403, "application/json", `{"error":"unknown_error"}`))
 	got, err := s.provider(t).RightsOf(t.Context(), domain.Assignment{Role: "chief"})
 	require.NoError(t, err)
-	assert.Equal(t, domain.Rights{Roles: []string{"chief"}, Unseen: []string{"chief"}}, got)
+	assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"chief"}, Unseen: []domain.RealmRole{"chief"}}, got)
 }
 
 // A group, or a parent, that goes between two calls is a group that the realm lacks.
@@ -230,13 +230,13 @@ func TestRightsOf_AGroupThatGoesMeanwhile(t *testing.T) {
 		s.answers(route, 1, with)
 		got, err := s.provider(t).RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "head"})
 		require.NoError(t, err, route)
-		assert.Equal(t, domain.Rights{Roles: []string{"teller"}}, got, route)
+		assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"teller"}}, got, route)
 	}
 	s := newStub(t)
 	delete(s.groups, "head")
 	got, err := s.provider(t).RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "head/board"})
 	require.NoError(t, err)
-	assert.Equal(t, domain.Rights{Roles: []string{"teller"}}, got)
+	assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"teller"}}, got)
 }
 
 func TestRightsOf_TakeNoCallWhenWarm(t *testing.T) {
@@ -282,12 +282,12 @@ func TestRightsOf_ExpireSoon(t *testing.T) {
 	assignment := domain.Assignment{Role: "teller", Group: "tellers"}
 	before, err := p.RightsOf(t.Context(), assignment)
 	require.NoError(t, err)
-	assert.Equal(t, domain.Rights{Roles: []string{"teller"}}, before)
+	assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"teller"}}, before)
 	s.change(func() { s.contain("teller", "auditor"); s.carry("tellers", "operator") })
 	c.pass(30 * time.Second)
 	after, err := p.RightsOf(t.Context(), assignment)
 	require.NoError(t, err)
-	assert.Equal(t, domain.Rights{Roles: []string{"auditor", "operator", "teller"}, Administration: []string{"manage-users"}}, after)
+	assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"auditor", "operator", "teller"}, Administration: []domain.RealmRole{"manage-users"}}, after)
 }
 
 // A missing role or group is asked for every time: administrators make it and try again.
@@ -302,7 +302,7 @@ func TestRightsOf_NoticeWhatHasCome(t *testing.T) {
 	s.change(func() { s.contain("owner"); s.carry("owners", "auditor") })
 	got, err := p.RightsOf(t.Context(), domain.Assignment{Role: "owner", Group: "owners"})
 	require.NoError(t, err)
-	assert.Equal(t, domain.Rights{Roles: []string{"auditor", "owner"}}, got)
+	assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"auditor", "owner"}}, got)
 }
 
 // The role and the group are read side by side, and so is what a group brings along.
@@ -314,7 +314,7 @@ func TestRightsOf_AskSideBySide(t *testing.T) {
 	s.together(t, map[string]http.HandlerFunc{groupRealmRoute: s.groupRealmRights, groupClientRoute: s.groupClientRights, groupRolesRoute: s.groupMappings})
 	got, err := p.RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "head"})
 	require.NoError(t, err)
-	assert.Equal(t, domain.Rights{Roles: []string{"auditor", "read", "teller"}}, got)
+	assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"auditor", "read", "teller"}}, got)
 }
 
 func TestRightsOf_AskForPartsSideBySide(t *testing.T) {
@@ -335,7 +335,7 @@ func TestRightsOf_AskForPartsSideBySide(t *testing.T) {
 	})
 	got, err := p.RightsOf(t.Context(), domain.Assignment{Role: "boss"})
 	require.NoError(t, err)
-	assert.Equal(t, domain.Rights{Roles: []string{"auditor", "boss", "chief", "operator"}, Administration: []string{"manage-users"}}, got)
+	assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"auditor", "boss", "chief", "operator"}, Administration: []domain.RealmRole{"manage-users"}}, got)
 }
 
 func TestRightsOf_ForManyAtOnceAreReadOnce(t *testing.T) {
@@ -354,7 +354,7 @@ func TestRightsOf_ForManyAtOnceAreReadOnce(t *testing.T) {
 		all.Go(func() {
 			got, err := p.RightsOf(t.Context(), domain.Assignment{Role: "chief", Group: "tellers"})
 			assert.NoError(t, err)
-			assert.Equal(t, domain.Rights{Roles: []string{"auditor", "chief"}}, got)
+			assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"auditor", "chief"}}, got)
 		})
 	}
 	<-reached
@@ -369,12 +369,12 @@ func TestRightsOf_BelongToTheCaller(t *testing.T) {
 	s.contain("boss", "operator", "ledger:book")
 	s.rights.contains["ledger:book"] = []string{"auditor"}
 	p := s.provider(t)
-	want := domain.Rights{Roles: []string{"book", "boss", "operator"}, Administration: []string{"manage-users"}, Unseen: []string{"book"}}
+	want := domain.Rights{Roles: []domain.RealmRole{"book", "boss", "operator"}, Administration: []domain.RealmRole{"manage-users"}, Unseen: []domain.RealmRole{"book"}}
 	for range 3 {
 		got, err := p.RightsOf(t.Context(), domain.Assignment{Role: "boss"})
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
-		for _, list := range [][]string{got.Roles, got.Administration, got.Unseen} {
+		for _, list := range [][]domain.RealmRole{got.Roles, got.Administration, got.Unseen} {
 			clear(list)
 		}
 	}

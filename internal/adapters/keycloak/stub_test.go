@@ -402,7 +402,9 @@ func (s *stub) create(w http.ResponseWriter, r *http.Request) {
 	}
 	user.Attributes = s.storedBy(user.Attributes)
 	user.RequiredActions = s.actionsOfNew(user.RequiredActions)
-	user.Created = time.Now().UnixMilli()
+	if user.Created == 0 {
+		user.Created = time.Now().UnixMilli()
+	}
 	s.serial++
 	user.ID = fmt.Sprintf("user-%d", s.serial)
 	s.users[user.ID] = &user

@@ -1,62 +1,124 @@
 package keycloak
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
+	"golang.org/x/sync/errgroup"
 
+	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
 
-// SetEnabled sends the one member to change: Keycloak leaves members that are not sent
-// as they are.
-func (p *Provider) SetEnabled(ctx context.Context, id domain.UserID, enabled bool) error {
-	return p.update(ctx, id, gocloak.User{Enabled: &enabled})
-}
-
-// SetRequiredActions replaces the list, also by an empty one.
-func (p *Provider) SetRequiredActions(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error {
-	names := actionNames(actions)
-	return p.update(ctx, id, gocloak.User{RequiredActions: &names})
-}
-
-// EndSessions logs the user out everywhere. Keycloak then also refuses tokens issued
-// before, but for an offline token of the very same second.
-func (p *Provider) EndSessions(ctx context.Context, id domain.UserID) error {
-	return p.onUser(ctx, opEndSessions, id, func(ctx context.Context, token, userID string) error {
-		return p.client.LogoutAllSessions(ctx, token, p.realm, userID)
+// UpdateUser reads the user and writes what differs.
+func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change domain.UserChange) (unstored []domain.Attribute, err error) {
+	began := time.Now()
+	var user adminapi.User
+	var settings *realmSettings
+	var profile *userProfile
+	all, allCtx := errgroup.WithContext(ctx)
+	all.Go(func() (err error) {
+		user, err = p.readMended(allCtx, id)
+		return err
 	})
-}
-
-// SendActionsMail mails the user a link to the actions.
-func (p *Provider) SendActionsMail(ctx context.Context, id domain.UserID, actions []domain.RequiredAction, lifespan time.Duration) error {
-	names := actionNames(actions)
-	return p.onUser(ctx, opSendActionsMail, id, func(ctx context.Context, token, userID string) error {
-		return p.client.ExecuteActionsEmail(ctx, token, p.realm, gocloak.ExecuteActionsEmail{
-			UserID:   &userID,
-			Lifespan: new(int(lifespan.Seconds())),
-			Actions:  &names,
-		})
+	all.Go(func() (err error) {
+		settings, err = p.settings.Get(allCtx)
+		return err
 	})
+	all.Go(func() (err error) {
+		profile, err = p.profile.Get(allCtx)
+		return err
+	})
+	if err := all.Wait(); err != nil {
+		return nil, err
+	}
+	if err := settings.checkEmail(user.Email, change); err != nil {
+		return nil, err
+	}
+	send, unstored := lackingOf(user, change, profile)
+	if send == nil {
+		return unstored, nil
+	}
+	err = p.settle(ctx, id, began, send, func(user adminapi.User) (*gocloak.User, error) {
+		if send, _ := lackingOf(user, change, profile); send == nil {
+			return nil, nil
+		}
+		// Another write has undone it, or the realm does not keep it (any more).
+		p.profile.Forget(profile)
+		if profile, err = p.profile.Get(ctx); err != nil {
+			return nil, err
+		}
+		kept := change
+		if !profile.declares("firstName") {
+			kept.FirstName = nil
+		}
+		if !profile.declares("lastName") {
+			kept.LastName = nil
+		}
+		send, unstored = lackingOf(user, kept, profile)
+		return send, nil
+	})
+	if errors.Is(err, domain.InvalidField) {
+		p.profile.Forget(profile) // It may be an old one.
+	}
+	if err != nil {
+		return nil, err
+	}
+	return unstored, nil
 }
 
-// update changes the user. Of those who change one user at the same moment, Keycloak may
-// turn some away with a conflict; whoever was faster is done then.
-func (p *Provider) update(ctx context.Context, id domain.UserID, change gocloak.User) error {
-	send := func() error {
-		return p.onUser(ctx, opUpdateUser, id, func(ctx context.Context, token, userID string) error {
-			change.ID = &userID
-			return p.client.UpdateUser(ctx, token, p.realm, change)
-		})
+// lackingOf returns what to send, nil if there is no difference, and the attributes that
+// the realm does not keep. Keycloak leaves members that are not sent as they are; but
+// attributes replace all others, so they are sent whole.
+func lackingOf(user adminapi.User, change domain.UserChange, profile *userProfile) (send *gocloak.User, unstored []domain.Attribute) {
+	send = &gocloak.User{
+		FirstName: unlessHeld(change.FirstName, user.FirstName),
+		LastName:  unlessHeld(change.LastName, user.LastName),
 	}
-	err := send()
-	if errors.Is(err, conflictUnclear) {
-		err = send()
+	if change.Email != nil && !change.Email.Matches(user.Email) {
+		send.Email = new(change.Email.String())
 	}
-	if errors.Is(err, conflictUnclear) {
-		return &domain.Error{Kind: domain.BadAnswer, Err: err}
+	attributes, unstored := withChanges(user.Attributes, change.Attributes, profile)
+	if !maps.EqualFunc(attributes, user.Attributes, slices.Equal) {
+		*send = withAttributes(*send, user, attributes)
 	}
-	return err
+	if *send == (gocloak.User{}) {
+		return nil, unstored
+	}
+	return send, unstored
+}
+
+// unlessHeld returns the name to send, or nil when the user has it. A blank name is none.
+func unlessHeld(wanted *string, present string) *string {
+	blank := func(name string) bool { return strings.TrimSpace(name) == "" }
+	if wanted == nil || *wanted == present || blank(*wanted) && blank(present) {
+		return nil
+	}
+	return wanted
+}
+
+// withAttributes adds the attributes to what is sent about the user. Keycloak takes those
+// away that are not among them, but for what we may not see or write, and the address and
+// the names as well: so all of these go along. Nothing else does: a user whom Keycloak has
+// locked reads as disabled before 26.4, and would be for good.
+func withAttributes(send gocloak.User, user adminapi.User, attributes map[string][]string) gocloak.User {
+	attributes = maps.Clone(attributes)
+	unlessEmpty := func(text string) *string {
+		if text == "" {
+			return nil
+		}
+		return &text
+	}
+	send.Attributes = &attributes
+	send.Username = &user.Username // Realms that let usernames be changed ask for it.
+	send.Email = cmp.Or(send.Email, unlessEmpty(user.Email))
+	send.FirstName = cmp.Or(send.FirstName, unlessEmpty(user.FirstName))
+	send.LastName = cmp.Or(send.LastName, unlessEmpty(user.LastName))
+	return send
 }

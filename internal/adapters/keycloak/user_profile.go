@@ -4,18 +4,12 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"user-sync-service/internal/adapters/keycloak/adminapi"
 )
 
 // userProfile is what the realm says of the attributes that its users have.
-type userProfile struct {
-	Attributes []struct {
-		Name        string `json:"name"`
-		Permissions struct {
-			Edit []string `json:"edit"`
-		} `json:"permissions"`
-	} `json:"attributes"`
-	UnmanagedPolicy string `json:"unmanagedAttributePolicy"`
-}
+type userProfile struct{ adminapi.UserProfile }
 
 // keeps reports whether users keep an attribute that we write, and show it. Under the
 // policy ADMIN_VIEW only Keycloak before 26.7 stores what an administrator writes, and
@@ -29,18 +23,12 @@ func (u *userProfile) keeps(name string) bool {
 	return u.UnmanagedPolicy == "ENABLED" || u.UnmanagedPolicy == "ADMIN_EDIT"
 }
 
-func (p *Provider) loadProfile(ctx context.Context, _ string) (*userProfile, time.Duration, error) {
-	profile, err := p.readProfile(ctx)
-	return profile, settingsLifetime, err
+// declares reports whether the realm's users have the member at all.
+func (u *userProfile) declares(name string) bool {
+	return slices.ContainsFunc(u.Attributes, func(declared adminapi.Declaration) bool { return declared.Name == name })
 }
 
-func (p *Provider) readProfile(ctx context.Context) (*userProfile, error) {
-	profile := new(userProfile)
-	err := p.call(ctx, opGetUserProfile, func(ctx context.Context, token string) error {
-		return p.getJSON(ctx, token, profile, "users", "profile")
-	})
-	if err != nil {
-		return nil, err
-	}
-	return profile, nil
+func (p *Provider) loadProfile(ctx context.Context) (*userProfile, time.Duration, error) {
+	profile, err := p.api.UserProfile(ctx)
+	return &userProfile{profile}, settingsLifetime, err
 }

@@ -32,11 +32,7 @@ func (p *Provider) Memberships(ctx context.Context, id domain.UserID) (domain.Me
 	if err != nil {
 		return domain.Memberships{}, err
 	}
-	memberships := domain.Memberships{Roles: slices.Clone(member.roles)}
-	for _, group := range member.groups {
-		memberships.Groups = append(memberships.Groups, groupName(group))
-	}
-	return memberships, nil
+	return domain.Memberships{Roles: slices.Clone(member.roles), Groups: slices.Clone(member.groups)}, nil
 }
 
 // Groups implements [ports.IdentityProvider].

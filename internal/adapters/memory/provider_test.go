@@ -67,7 +67,7 @@ func TestAddUser_KeepsNamesInLowerCaseAndMembershipsOnce(t *testing.T) {
 	memberships, err := p.Memberships(t.Context(), id)
 	require.NoError(t, err)
 	assert.Equal(t, []domain.RealmRole{"teller", "staff"}, memberships.Roles)
-	assert.Equal(t, []string{"north", "tellers"}, memberships.Groups, "groups are named without their path")
+	assert.Equal(t, []domain.Group{"branches/north", "tellers"}, memberships.Groups)
 }
 
 func TestAddUser_RefusesWhatTheRealmCannotHold(t *testing.T) {
@@ -139,7 +139,7 @@ func TestCreateUser_PutsTheUserIntoANestedGroup(t *testing.T) {
 
 	memberships, err := p.Memberships(t.Context(), created.ID)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"north"}, memberships.Groups)
+	assert.Equal(t, []domain.Group{"branches/north"}, memberships.Groups)
 }
 
 // The password is temporary even when the caller does not ask for its change.

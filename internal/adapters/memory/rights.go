@@ -8,7 +8,7 @@ import (
 )
 
 // Privileges implements [ports.IdentityProvider].
-func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error) {
+func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error) {
 	if err := ended(ctx); err != nil {
 		return nil, err
 	}
@@ -18,10 +18,10 @@ func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []dom
 	if err != nil {
 		return nil, err
 	}
-	var privileges []string
+	var privileges []domain.RealmRole
 	for _, role := range p.effective(holder.roles, holder.groups) {
 		if slices.Contains(roles, role) || slices.Contains(p.administration, role) {
-			privileges = append(privileges, string(role))
+			privileges = append(privileges, role)
 		}
 	}
 	return privileges, nil
@@ -42,9 +42,9 @@ func (p *Provider) RightsOf(ctx context.Context, assignment domain.Assignment) (
 	var rights domain.Rights
 	for _, role := range p.effective([]domain.RealmRole{assignment.Role}, groups) {
 		if slices.Contains(p.administration, role) {
-			rights.Administration = append(rights.Administration, string(role))
+			rights.Administration = append(rights.Administration, role)
 		} else {
-			rights.Roles = append(rights.Roles, string(role))
+			rights.Roles = append(rights.Roles, role)
 		}
 	}
 	return rights, nil
@@ -66,21 +66,11 @@ func (p *Provider) effective(roles []domain.RealmRole, groups []domain.Group) []
 	}
 	hold(roles)
 	for _, group := range groups {
-		for _, carrier := range withParents(group) {
-			hold(p.carries[carrier])
+		hold(p.carries[group])
+		for _, parent := range group.Parents() {
+			hold(p.carries[parent])
 		}
 	}
 	slices.Sort(held)
 	return held
-}
-
-// withParents returns the group and all groups above it.
-func withParents(group domain.Group) []domain.Group {
-	lineage := []domain.Group{group}
-	for i := range group {
-		if group[i] == '/' {
-			lineage = append(lineage, group[:i])
-		}
-	}
-	return lineage
 }

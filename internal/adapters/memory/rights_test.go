@@ -40,19 +40,19 @@ func TestRightsOf_FollowsRolesAndGroupsToTheEnd(t *testing.T) {
 	}{
 		"roles that contain each other": {
 			domain.Assignment{Role: "auditor"},
-			domain.Rights{Roles: []string{"auditor", "chief", "teller"}},
+			domain.Rights{Roles: []domain.RealmRole{"auditor", "chief", "teller"}},
 		},
 		"administration within a role": {
 			domain.Assignment{Role: "watcher"},
-			domain.Rights{Roles: []string{"watcher"}, Administration: []string{"query-users", "view-users"}},
+			domain.Rights{Roles: []domain.RealmRole{"watcher"}, Administration: []domain.RealmRole{"query-users", "view-users"}},
 		},
 		"groups within groups": {
 			domain.Assignment{Role: "teller", Group: "branches/north/vault"},
-			domain.Rights{Roles: []string{"keyholder", "teller", "watcher"}, Administration: []string{"query-users", "view-users"}},
+			domain.Rights{Roles: []domain.RealmRole{"keyholder", "teller", "watcher"}, Administration: []domain.RealmRole{"query-users", "view-users"}},
 		},
 		"a parent that the realm does not list itself": {
 			domain.Assignment{Role: "teller", Group: "branches/north"},
-			domain.Rights{Roles: []string{"teller"}},
+			domain.Rights{Roles: []domain.RealmRole{"teller"}},
 		},
 	}
 	for name, test := range tests {
@@ -76,7 +76,7 @@ func TestPrivileges_NamesEachOnceAndInOrder(t *testing.T) {
 
 	privileges, err := p.Privileges(t.Context(), id, []domain.RealmRole{"watcher", "teller", "query-users", "auditor", "teller"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"auditor", "query-users", "teller", "view-users", "watcher"}, privileges)
+	assert.Equal(t, []domain.RealmRole{"auditor", "query-users", "teller", "view-users", "watcher"}, privileges)
 }
 
 func TestGroups_AreOrdered(t *testing.T) {

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"path"
 	"slices"
 	"strings"
 	"unicode"
@@ -113,6 +112,3 @@ func satisfies(password string, policy domain.PasswordPolicy, user domain.User) 
 	}
 	return !slices.ContainsFunc(policy.Patterns, func(pattern domain.PasswordPattern) bool { return !pattern.Fits(password) })
 }
-
-// groupName is the name of a group without the path to it.
-func groupName(group domain.Group) string { return path.Base(string(group)) }

@@ -6,56 +6,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// keycloakMetrics are about the calls to Keycloak.
-type keycloakMetrics struct {
-	calls         *prometheus.CounterVec
-	duration      *prometheus.HistogramVec
-	repetitions   *prometheus.CounterVec
-	compensations *prometheus.CounterVec
-	secrets       *prometheus.CounterVec
-}
-
-func newKeycloakMetrics() keycloakMetrics {
-	m := keycloakMetrics{
-		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "usersync_keycloak_requests_total",
-			Help: "Calls to Keycloak by their HTTP status; timeout, unreachable and cancelled had no answer.",
-		}, []string{"operation", "code"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "usersync_keycloak_request_duration_seconds",
-			Help:    "Time that calls to Keycloak took.",
-			Buckets: []float64{.0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
-		}, []string{"operation"}),
-		repetitions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "usersync_keycloak_retries_total",
-			Help: "Calls to Keycloak that were made again after a failure.",
-		}, []string{"operation"}),
-		compensations: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "usersync_compensations_total",
-			Help: "Users that could not be finished, and were removed again or left.",
-		}, []string{"outcome"}),
-		secrets: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "usersync_client_secret_reloads_total",
-			Help: "Changes of the client secret that were noticed, and failures to read it.",
-		}, []string{"outcome"}),
-	}
-	startAtZero(m.compensations, "removed", "left")
-	startAtZero(m.secrets, "changed", "failed")
-	return m
-}
-
-func (m keycloakMetrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.calls, m.duration, m.repetitions, m.compensations, m.secrets}
-}
-
 // Called counts a call to Keycloak.
 func (m *Metrics) Called(operation, code string, took time.Duration) {
-	m.keycloak.calls.WithLabelValues(operation, code).Inc()
-	m.keycloak.duration.WithLabelValues(operation).Observe(took.Seconds())
+	m.keycloakCalls.WithLabelValues(operation, code).Inc()
+	m.keycloakDuration.WithLabelValues(operation).Observe(took.Seconds())
 }
 
-// Repeated counts a repetition of a call to Keycloak.
-func (m *Metrics) Repeated(operation string) { m.keycloak.repetitions.WithLabelValues(operation).Inc() }
+// Retried counts a retry of a call to Keycloak.
+func (m *Metrics) Retried(operation string) { m.retries.WithLabelValues(operation).Inc() }
 
 // Compensated counts a user that could not be finished.
 func (m *Metrics) Compensated(removed bool) {
@@ -63,7 +21,7 @@ func (m *Metrics) Compensated(removed bool) {
 	if removed {
 		outcome = "removed"
 	}
-	m.keycloak.compensations.WithLabelValues(outcome).Inc()
+	m.compensations.WithLabelValues(outcome).Inc()
 }
 
 // SecretReread counts a change of the client secret, or a failure to read it.
@@ -72,12 +30,12 @@ func (m *Metrics) SecretReread(err error) {
 	if err != nil {
 		outcome = "failed"
 	}
-	m.keycloak.secrets.WithLabelValues(outcome).Inc()
+	m.secrets.WithLabelValues(outcome).Inc()
 }
 
-// KeycloakState is what is measured when somebody asks for the metrics.
+// KeycloakState is measured at each scrape.
 type KeycloakState struct {
-	Up       bool   // at the latest check in the background
+	Up       bool   // at the latest background check
 	Circuit  string // "closed", "half_open" or "open"
 	UnderWay int    // calls
 	TokenAge time.Duration
@@ -86,41 +44,29 @@ type KeycloakState struct {
 
 // WatchKeycloak adds gauges of the state.
 func (m *Metrics) WatchKeycloak(state func() KeycloakState) {
-	m.registry.MustRegister(stateCollector{
-		state:    state,
-		up:       prometheus.NewDesc("usersync_keycloak_up", "1 when the latest background check of Keycloak succeeded.", nil, nil),
-		circuit:  prometheus.NewDesc("usersync_keycloak_circuit_state", "1 for the state in which the circuit breaker is.", []string{"state"}, nil),
-		underWay: prometheus.NewDesc("usersync_keycloak_requests_in_flight", "Calls to Keycloak under way.", nil, nil),
-		tokenAge: prometheus.NewDesc("usersync_keycloak_token_age_seconds", "Age of the service's access token.", nil, nil),
-	})
+	m.registry.MustRegister(stateCollector(state))
 }
 
-// stateCollector asks for the state once for all of its gauges, so that they agree.
-type stateCollector struct {
-	state                           func() KeycloakState
-	up, circuit, underWay, tokenAge *prometheus.Desc
-}
+// stateCollector reads the state once for all of its gauges, so that they agree.
+type stateCollector func() KeycloakState
 
-// Describe implements [prometheus.Collector].
-func (c stateCollector) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, description := range []*prometheus.Desc{c.up, c.circuit, c.underWay, c.tokenAge} {
-		descriptions <- description
-	}
-}
+// Describe implements [prometheus.Collector]. It may describe nothing: Collect does.
+func (stateCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements [prometheus.Collector].
 func (c stateCollector) Collect(metrics chan<- prometheus.Metric) {
-	state := c.state()
-	gauge := func(description *prometheus.Desc, value float64, labels ...string) {
-		metrics <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, value, labels...)
+	state := c()
+	gauge := func(name, help string, value float64, labels prometheus.Labels) {
+		metrics <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, nil, labels), prometheus.GaugeValue, value)
 	}
-	gauge(c.up, oneIf(state.Up))
+	gauge("usersync_keycloak_up", "1 if the latest background check of Keycloak succeeded.", oneIf(state.Up), nil)
 	for _, name := range []string{"closed", "half_open", "open"} {
-		gauge(c.circuit, oneIf(state.Circuit == name), name)
+		gauge("usersync_keycloak_circuit_state", "1 for the state of the circuit breaker.",
+			oneIf(state.Circuit == name), prometheus.Labels{"state": name})
 	}
-	gauge(c.underWay, float64(state.UnderWay))
+	gauge("usersync_keycloak_requests_in_flight", "Calls to Keycloak under way.", float64(state.UnderWay), nil)
 	if state.LoggedIn {
-		gauge(c.tokenAge, state.TokenAge.Seconds())
+		gauge("usersync_keycloak_token_age_seconds", "Age of the service's access token.", state.TokenAge.Seconds(), nil)
 	}
 }
 

@@ -17,7 +17,7 @@ func TestMetrics_CountCallsByOperationAndOutcome(t *testing.T) {
 	metrics.Called("create_user", "201", 30*time.Millisecond)
 	metrics.Called("create_user", "timeout", 6*time.Second)
 	metrics.Called("find_user", "200", 2*time.Millisecond)
-	metrics.Repeated("find_user")
+	metrics.Retried("find_user")
 	lines := scrape(t, metrics)
 	assert.Equal(t, []string{
 		`usersync_keycloak_requests_total{code="200",operation="find_user"} 1`,

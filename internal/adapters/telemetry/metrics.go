@@ -1,5 +1,5 @@
-// Package telemetry measures the service for its operators. It knows Prometheus; nobody
-// else does.
+// Package telemetry measures the service for its operators: metrics for Prometheus and
+// traces for OpenTelemetry. It is the only package that knows Prometheus.
 package telemetry
 
 import (
@@ -10,73 +10,94 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"user-sync-service/internal/domain"
 )
 
-// Metrics are the service's metrics in a registry of their own. They carry no names of
-// persons.
+// Metrics are the service's metrics in a registry of their own. They name no person.
 type Metrics struct {
 	registry *prometheus.Registry
+
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	refusals *prometheus.CounterVec
 	auditing prometheus.Counter
 	partials prometheus.Counter
 	syncs    *prometheus.CounterVec
-	keycloak keycloakMetrics
+
+	keycloakCalls    *prometheus.CounterVec
+	keycloakDuration *prometheus.HistogramVec
+	retries          *prometheus.CounterVec
+	compensations    *prometheus.CounterVec
+	secrets          *prometheus.CounterVec
 }
 
-// Build is what the metrics say of the running program, once for all.
+// Build describes the running program.
 type Build struct {
 	Version, Revision string
-	// RoleMap is the fingerprint of the mapping from Fineract roles.
+	// RoleMap is the fingerprint of the role map.
 	RoleMap string
 }
 
-// NewMetrics makes the metrics. Names, labels and buckets of the first two are fixed:
-// alerts use them.
+// NewMetrics returns the metrics. Their names, labels and buckets are fixed: alerts use
+// them.
 func NewMetrics(build Build) *Metrics {
-	m := &Metrics{
-		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "http_requests_total",
-			Help: "Answered HTTP requests.",
-		}, []string{"method", "endpoint", "status"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "http_request_duration_seconds",
-			Help:    "Time from the request's header to the end of the answer.",
-			Buckets: []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10},
-		}, []string{"method", "endpoint"}),
-		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "usersync_refusals_total",
-			Help: "Attempts refused for the sake of safety; those with enforced=\"false\" got through nonetheless.",
-		}, []string{"reason", "enforced"}),
-		auditing: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "usersync_audit_failures_total",
-			Help: "Audit events that could not be recorded, and writes refused because theirs could not have been.",
-		}),
-		partials: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "usersync_partial_users_total",
-			Help: "Users that were, or may have been, left incomplete.",
-		}),
-		syncs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "usersync_syncs_total",
-			Help: "Attempts to sync a user, by what became of them.",
-		}, []string{"outcome"}),
-		keycloak: newKeycloakMetrics(),
+	registry := prometheus.NewRegistry()
+	auto := promauto.With(registry)
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return auto.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
-	startAtZero(m.syncs, "created", "exists", "repaired", "failed", "refused")
-	m.registry.MustRegister(m.requests, m.duration, m.refusals, m.auditing, m.partials, m.syncs)
-	m.registry.MustRegister(m.keycloak.all()...)
-	m.registry.MustRegister(
-		constant("usersync_build_info", "The running program.", prometheus.Labels{
-			"version": build.Version, "revision": build.Revision, "goversion": runtime.Version(),
-		}),
-		constant("usersync_role_map_info", "The mapping from Fineract roles that is in force, by its fingerprint.", prometheus.Labels{"hash": build.RoleMap}),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+		return auto.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+	}
+	m := &Metrics{
+		registry: registry,
+
+		requests: counter("http_requests_total", "Answered HTTP requests.", "method", "endpoint", "status"),
+		duration: histogram("http_request_duration_seconds", "Time from the request's header to the end of the response.",
+			[]float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}, "method", "endpoint"),
+		refusals: counter("usersync_refusals_total",
+			"Attempts refused for safety; those with enforced=\"false\" were let through nonetheless.", "reason", "enforced"),
+		auditing: counter("usersync_audit_failures_total",
+			"Audit events that could not be recorded, and writes refused because theirs could not have been.").WithLabelValues(),
+		partials: counter("usersync_partial_users_total", "Users that were, or may have been, left incomplete.").WithLabelValues(),
+		syncs:    counter("usersync_syncs_total", "Attempts to sync a user, by outcome.", "outcome"),
+
+		keycloakCalls: counter("usersync_keycloak_requests_total",
+			"Calls to Keycloak by HTTP status; timeout, unreachable and cancelled had no answer.", "operation", "code"),
+		keycloakDuration: histogram("usersync_keycloak_request_duration_seconds", "Time that calls to Keycloak took.",
+			[]float64{.0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}, "operation"),
+		retries: counter("usersync_keycloak_retries_total", "Retries of calls to Keycloak.", "operation"),
+		compensations: counter("usersync_compensations_total",
+			"Users that could not be finished, and were removed again or left.", "outcome"),
+		secrets: counter("usersync_client_secret_reloads_total",
+			"Changes of the client secret that were noticed, and failures to read it.", "outcome"),
+	}
+	// An alert on an increase misses the first event of a series that is not there before.
+	for counter, outcomes := range map[*prometheus.CounterVec][]string{
+		m.syncs:         {"created", "exists", "repaired", "failed", "refused"},
+		m.compensations: {"removed", "left"},
+		m.secrets:       {"changed", "failed"},
+	} {
+		for _, outcome := range outcomes {
+			counter.WithLabelValues(outcome)
+		}
+	}
+	info := func(name, help string, labels prometheus.Labels) {
+		auto.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}).Set(1)
+	}
+	info("usersync_build_info", "The running program.",
+		prometheus.Labels{"version": build.Version, "revision": build.Revision, "goversion": runtime.Version()})
+	info("usersync_role_map_info", "The role map in force, by its fingerprint.", prometheus.Labels{"hash": build.RoleMap})
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// Handler serves the metrics in Prometheus' text format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
 // ObserveRequest counts an answered request. Endpoint is the route's pattern.
@@ -85,7 +106,7 @@ func (m *Metrics) ObserveRequest(method, endpoint string, status int, duration t
 	m.duration.WithLabelValues(method, endpoint).Observe(duration.Seconds())
 }
 
-// Refused counts a refusal for the sake of safety.
+// Refused counts an attempt that was refused for safety, or would have been.
 func (m *Metrics) Refused(reason domain.Kind, enforced bool) {
 	m.refusals.WithLabelValues(string(reason), strconv.FormatBool(enforced)).Inc()
 }
@@ -98,23 +119,3 @@ func (m *Metrics) LeftPartial() { m.partials.Inc() }
 
 // Synced counts an attempt to sync a user by its outcome.
 func (m *Metrics) Synced(outcome string) { m.syncs.WithLabelValues(outcome).Inc() }
-
-// startAtZero makes a counter's series be there from the start: an alert on their
-// increase misses the first event otherwise.
-func startAtZero(counter *prometheus.CounterVec, values ...string) {
-	for _, value := range values {
-		counter.WithLabelValues(value)
-	}
-}
-
-// constant is a metric whose labels say something, and whose value is 1.
-func constant(name, help string, labels prometheus.Labels) prometheus.Collector {
-	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels})
-	gauge.Set(1)
-	return gauge
-}
-
-// Handler serves the metrics in Prometheus' text format.
-func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
-}

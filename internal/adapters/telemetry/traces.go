@@ -31,18 +31,17 @@ type Traces struct {
 	provider *sdktrace.TracerProvider
 }
 
-// NewTraces makes Traces for the collector, the resource and the sampling that
-// OpenTelemetry's own environment variables name; the log warns of values among them that
-// mean nothing. It does not wait for the collector: while there is none, spans are dropped
-// and nobody is the worse for it; the log says so at debug.
+// NewTraces returns Traces for the collector, resource and sampling in OpenTelemetry's own
+// environment variables; the log warns of invalid values. It does not wait for the
+// collector: while there is none, spans are dropped, and the log says so at debug.
 func NewTraces(ctx context.Context, protocol Protocol, serviceName, version string, log *slog.Logger) (*Traces, error) {
-	// OpenTelemetry would write lines of its own beside the log, with the text of headers
-	// for the collector, which may hold a password.
+	// OpenTelemetry would write lines of its own beside the log, which quote the headers for
+	// the collector and may show a password.
 	otel.SetLogger(logr.Discard())
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces", "error", err) }))
 	defer otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Debug("traces", "error", err) }))
 
-	// Without repetitions: while there is no collector, they would hold up the program's end.
+	// No retries: without a collector they would hold up the program's end.
 	client := otlptracegrpc.NewClient(otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{}))
 	if protocol == HTTPProtobuf {
 		client = otlptracehttp.NewClient(otlptracehttp.WithRetry(otlptracehttp.RetryConfig{}))
@@ -58,9 +57,7 @@ func NewTraces(ctx context.Context, protocol Protocol, serviceName, version stri
 	)
 	if errors.Is(err, resource.ErrPartialResource) {
 		otel.Handle(err)
-		err = nil
-	}
-	if err != nil {
+	} else if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
 	}
 	return &Traces{provider: sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(described))}, nil
@@ -69,7 +66,7 @@ func NewTraces(ctx context.Context, protocol Protocol, serviceName, version stri
 // Provider returns what makes the spans.
 func (t *Traces) Provider() trace.TracerProvider { return t.provider }
 
-// Close sends what is left, as long as ctx lasts.
+// Close sends the remaining spans, for as long as ctx lasts.
 func (t *Traces) Close(ctx context.Context) {
 	if err := t.provider.Shutdown(ctx); err != nil {
 		otel.Handle(err)

@@ -176,10 +176,10 @@ func (mr *MockIdentityProviderMockRecorder) PasswordPolicy(ctx any) *gomock.Call
 }
 
 // Privileges mocks base method.
-func (m *MockIdentityProvider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error) {
+func (m *MockIdentityProvider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error) {
 	m.ctrl.T.Helper()
 	ret := m.ctrl.Call(m, "Privileges", ctx, id, roles)
-	ret0, _ := ret[0].([]string)
+	ret0, _ := ret[0].([]domain.RealmRole)
 	ret1, _ := ret[1].(error)
 	return ret0, ret1
 }

@@ -113,9 +113,9 @@ func assignLeavesTheRestAlone(t T, s Subject) {
 		require.NoError(t, err, "the hook AddUser failed")
 		want := s.state(t, user.Username)
 		want.Memberships.Roles = sorted(append(want.Memberships.Roles, s.Role))
-		want.Memberships.Groups = sorted(append(want.Memberships.Groups, string(s.Group)))
+		want.Memberships.Groups = sorted(append(want.Memberships.Groups, s.Group))
 		want.Groups = sorted(append(want.Groups, s.Group))
-		want.Privileges = sorted(append(want.Privileges, string(s.Role)))
+		want.Privileges = sorted(append(want.Privileges, s.Role))
 
 		s.assign(t, id, domain.Assignment{Role: s.Role, Group: s.Group})
 		got := s.state(t, user.Username)
@@ -150,7 +150,7 @@ func assignNamesAMissingGroup(t T, s Subject) {
 		want := s.state(t, name)
 		if role != "" {
 			want.Memberships.Roles = sorted(append(want.Memberships.Roles, role))
-			want.Privileges = sorted(append(want.Privileges, string(role)))
+			want.Privileges = sorted(append(want.Privileges, role))
 			want.Details.EffectiveRoles = sorted(append(want.Details.EffectiveRoles, role))
 		}
 

@@ -41,7 +41,7 @@ func around(f *faulty, wrap func(ctx context.Context, method func(context.Contex
 		err = wrap(ctx, func(ctx context.Context) error { groups, err = p.Groups(ctx, id); return err })
 		return groups, err
 	}
-	f.privileges = func(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (privileges []string, err error) {
+	f.privileges = func(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (privileges []domain.RealmRole, err error) {
 		err = wrap(ctx, func(ctx context.Context) error { privileges, err = p.Privileges(ctx, id, roles); return err })
 		return privileges, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -24,8 +23,8 @@ func alterGroups(f *faulty, alter func(id domain.UserID, groups []domain.Group) 
 }
 
 // alterPrivileges makes Privileges return altered lists.
-func alterPrivileges(f *faulty, alter func(id domain.UserID, asked []domain.RealmRole, held []string) []string) {
-	f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]string, error) {
+func alterPrivileges(f *faulty, alter func(id domain.UserID, asked, held []domain.RealmRole) []domain.RealmRole) {
+	f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
 		held, err := f.Provider.Privileges(ctx, id, asked)
 		if err == nil {
 			held = alter(id, asked, held)
@@ -36,7 +35,7 @@ func alterPrivileges(f *faulty, alter func(id domain.UserID, asked []domain.Real
 
 // losePrivilege makes Privileges overlook the role auditor of the users who match.
 func losePrivilege(f *faulty, matches func(roles []domain.RealmRole, groups []domain.Group) bool) {
-	alterPrivileges(f, func(id domain.UserID, _ []domain.RealmRole, held []string) []string {
+	alterPrivileges(f, func(id domain.UserID, _, held []domain.RealmRole) []domain.RealmRole {
 		memberships, _ := f.Provider.Memberships(context.Background(), id)
 		groups, _ := f.Provider.Groups(context.Background(), id)
 		if matches(memberships.Roles, groups) {
@@ -65,16 +64,8 @@ func alterJudged(f *faulty, alter func(*domain.Assignment)) {
 	}
 }
 
-func without(list []string, text string) []string {
-	return slices.DeleteFunc(list, func(entry string) bool { return entry == text })
-}
-
-func roleNames(roles []domain.RealmRole) []string {
-	var names []string
-	for _, role := range roles {
-		names = append(names, string(role))
-	}
-	return names
+func without(roles []domain.RealmRole, role domain.RealmRole) []domain.RealmRole {
+	return slices.DeleteFunc(roles, func(held domain.RealmRole) bool { return held == role })
 }
 
 func brokenRights() []brokenProvider {
@@ -88,7 +79,7 @@ func brokenGroups() []brokenProvider {
 			fault: func(f *faulty) {
 				alterGroups(f, func(_ domain.UserID, groups []domain.Group) []domain.Group {
 					for i, group := range groups {
-						groups[i] = domain.Group(path.Base(string(group)))
+						groups[i] = domain.Group(group.Name())
 					}
 					return groups
 				})
@@ -186,11 +177,9 @@ func brokenPrivileges() []brokenProvider {
 		{
 			name: "sees roles only that are given directly",
 			fault: func(f *faulty) {
-				alterPrivileges(f, func(id domain.UserID, asked []domain.RealmRole, _ []string) []string {
+				alterPrivileges(f, func(id domain.UserID, asked, _ []domain.RealmRole) []domain.RealmRole {
 					memberships, _ := f.Provider.Memberships(context.Background(), id)
-					return roleNames(slices.DeleteFunc(memberships.Roles, func(role domain.RealmRole) bool {
-						return !slices.Contains(asked, role)
-					}))
+					return slices.DeleteFunc(memberships.Roles, func(role domain.RealmRole) bool { return !slices.Contains(asked, role) })
 				})
 			},
 			breaks: []string{
@@ -253,7 +242,7 @@ func brokenPrivileges() []brokenProvider {
 		{
 			name: "does not look for rights to administer when no role is asked for",
 			fault: func(f *faulty) {
-				alterPrivileges(f, func(_ domain.UserID, asked []domain.RealmRole, held []string) []string {
+				alterPrivileges(f, func(_ domain.UserID, asked, held []domain.RealmRole) []domain.RealmRole {
 					if len(asked) == 0 {
 						return nil
 					}
@@ -265,7 +254,7 @@ func brokenPrivileges() []brokenProvider {
 		{
 			name: "does not look for rights to administer when the user holds an asked role",
 			fault: func(f *faulty) {
-				alterPrivileges(f, func(_ domain.UserID, _ []domain.RealmRole, held []string) []string {
+				alterPrivileges(f, func(_ domain.UserID, _, held []domain.RealmRole) []domain.RealmRole {
 					if len(held) > 1 {
 						return without(held, "view-users")
 					}
@@ -278,7 +267,7 @@ func brokenPrivileges() []brokenProvider {
 			name: "remembers for ever that nobody holds a role",
 			fault: func(f *faulty) {
 				var unheld sync.Map // by the roles asked for: true
-				alterPrivileges(f, func(_ domain.UserID, asked []domain.RealmRole, held []string) []string {
+				alterPrivileges(f, func(_ domain.UserID, asked, held []domain.RealmRole) []domain.RealmRole {
 					if len(held) == 0 {
 						unheld.Store(fmt.Sprint(asked), true)
 					}
@@ -294,10 +283,10 @@ func brokenPrivileges() []brokenProvider {
 			name: "remembers for ever what a user holds",
 			fault: func(f *faulty) {
 				var kept sync.Map // of privileges, by user and asked roles
-				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]string, error) {
+				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
 					key := fmt.Sprint(id, asked)
 					if held, ok := kept.Load(key); ok {
-						return slices.Clone(held.([]string)), nil
+						return slices.Clone(held.([]domain.RealmRole)), nil
 					}
 					held, err := f.Provider.Privileges(ctx, id, asked)
 					if err == nil {
@@ -316,7 +305,7 @@ func brokenPrivileges() []brokenProvider {
 		{
 			name: "takes privileges that cannot be read for none",
 			fault: func(f *faulty) {
-				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]string, error) {
+				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
 					held, _ := f.Provider.Privileges(ctx, id, asked)
 					return held, nil
 				}
@@ -330,7 +319,7 @@ func brokenPrivileges() []brokenProvider {
 		{
 			name: "asks nothing when no role is asked for",
 			fault: func(f *faulty) {
-				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]string, error) {
+				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
 					held, err := f.Provider.Privileges(ctx, id, asked)
 					if len(asked) == 0 && errors.Is(err, domain.NotFound) {
 						return nil, nil
@@ -349,10 +338,10 @@ func overeagerPrivileges() []brokenProvider {
 		{
 			name: "takes every role that exists for held",
 			fault: func(f *faulty) {
-				alterPrivileges(f, func(_ domain.UserID, asked []domain.RealmRole, held []string) []string {
+				alterPrivileges(f, func(_ domain.UserID, asked, held []domain.RealmRole) []domain.RealmRole {
 					for _, role := range asked {
-						if slices.Contains([]domain.RealmRole{"auditor", "chief"}, role) && !slices.Contains(held, string(role)) {
-							held = append(held, string(role))
+						if slices.Contains([]domain.RealmRole{"auditor", "chief"}, role) && !slices.Contains(held, role) {
+							held = append(held, role)
 						}
 					}
 					return held
@@ -370,7 +359,7 @@ func overeagerPrivileges() []brokenProvider {
 		{
 			name: "takes a role that does not exist for held",
 			fault: func(f *faulty) {
-				alterPrivileges(f, func(_ domain.UserID, asked []domain.RealmRole, held []string) []string {
+				alterPrivileges(f, func(_ domain.UserID, asked, held []domain.RealmRole) []domain.RealmRole {
 					if slices.Contains(asked, "astronaut") {
 						held = append(held, "astronaut")
 					}
@@ -382,7 +371,7 @@ func overeagerPrivileges() []brokenProvider {
 		{
 			name: "cannot ask for a role that does not exist",
 			fault: func(f *faulty) {
-				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]string, error) {
+				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
 					held, err := f.Provider.Privileges(ctx, id, asked)
 					if err == nil && slices.Contains(asked, "astronaut") {
 						return nil, &domain.Error{Kind: domain.UnknownRole}
@@ -395,7 +384,7 @@ func overeagerPrivileges() []brokenProvider {
 		{
 			name: "names every role of the user",
 			fault: func(f *faulty) {
-				alterPrivileges(f, func(id domain.UserID, _ []domain.RealmRole, _ []string) []string {
+				alterPrivileges(f, func(id domain.UserID, _, _ []domain.RealmRole) []domain.RealmRole {
 					held, _ := f.Provider.Privileges(context.Background(), id, []domain.RealmRole{"teller", otherRole, "auditor", "chief", "watcher"})
 					return held
 				})
@@ -419,7 +408,7 @@ func overeagerPrivileges() []brokenProvider {
 		{
 			name: "names what an asked role contains",
 			fault: func(f *faulty) {
-				alterPrivileges(f, func(_ domain.UserID, _ []domain.RealmRole, held []string) []string {
+				alterPrivileges(f, func(_ domain.UserID, _, held []domain.RealmRole) []domain.RealmRole {
 					if slices.Contains(held, "chief") && !slices.Contains(held, "auditor") {
 						held = append(held, "auditor")
 					}
@@ -431,7 +420,7 @@ func overeagerPrivileges() []brokenProvider {
 		{
 			name: "does not tell roles apart by letter case",
 			fault: func(f *faulty) {
-				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]string, error) {
+				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
 					var lower []domain.RealmRole
 					for _, role := range asked {
 						lower = append(lower, domain.RealmRole(strings.ToLower(string(role))))
@@ -450,7 +439,7 @@ func brokenRightsOf() []brokenProvider {
 			name: "leaves the assigned role out",
 			fault: func(f *faulty) {
 				alterRights(f, func(assignment domain.Assignment, rights *domain.Rights) {
-					rights.Roles = without(rights.Roles, string(assignment.Role))
+					rights.Roles = without(rights.Roles, assignment.Role)
 				})
 			},
 			breaks: []string{
@@ -525,7 +514,7 @@ func brokenRightsOf() []brokenProvider {
 			name: "gives every role something more",
 			fault: func(f *faulty) {
 				alterRights(f, func(_ domain.Assignment, rights *domain.Rights) {
-					rights.Roles = append(rights.Roles, string(otherRole))
+					rights.Roles = append(rights.Roles, otherRole)
 				})
 			},
 			breaks: []string{"RightsOf/ContainsNothingElse"},
@@ -534,7 +523,7 @@ func brokenRightsOf() []brokenProvider {
 			name: "takes every role for a composite one that it cannot open",
 			fault: func(f *faulty) {
 				alterRights(f, func(assignment domain.Assignment, rights *domain.Rights) {
-					rights.Unseen = append(rights.Unseen, string(assignment.Role))
+					rights.Unseen = append(rights.Unseen, assignment.Role)
 				})
 			},
 			breaks: []string{"RightsOf/ContainsNothingElse"},
@@ -543,7 +532,7 @@ func brokenRightsOf() []brokenProvider {
 			name: "takes allowed roles for given ones",
 			fault: func(f *faulty) {
 				alterRights(f, func(assignment domain.Assignment, rights *domain.Rights) {
-					rights.Roles = append(rights.Roles, roleNames(assignment.Privileged)...)
+					rights.Roles = append(rights.Roles, assignment.Privileged...)
 				})
 			},
 			breaks: []string{"RightsOf/ContainsNothingElse"},
@@ -553,7 +542,7 @@ func brokenRightsOf() []brokenProvider {
 			fault: func(f *faulty) {
 				alterRights(f, func(assignment domain.Assignment, rights *domain.Rights) {
 					if assignment.Group == "astronauts" {
-						rights.Roles = append(rights.Roles, string(otherRole))
+						rights.Roles = append(rights.Roles, otherRole)
 					}
 				})
 			},
@@ -582,7 +571,7 @@ func brokenRightsOf() []brokenProvider {
 				f.rightsOf = func(ctx context.Context, assignment domain.Assignment) (domain.Rights, error) {
 					rights, err := f.Provider.RightsOf(ctx, assignment)
 					if errors.Is(err, domain.UnknownRole) {
-						return domain.Rights{Roles: []string{string(assignment.Role)}}, nil
+						return domain.Rights{Roles: []domain.RealmRole{assignment.Role}}, nil
 					}
 					return rights, err
 				}
@@ -595,7 +584,7 @@ func brokenRightsOf() []brokenProvider {
 				f.rightsOf = func(ctx context.Context, assignment domain.Assignment) (domain.Rights, error) {
 					rights, err := f.Provider.RightsOf(ctx, assignment)
 					if err != nil && assignment.Group == "head/board" {
-						rights.Roles = []string{"auditor"}
+						rights.Roles = []domain.RealmRole{"auditor"}
 					}
 					return rights, err
 				}
@@ -649,8 +638,8 @@ func brokenRightsManners() []brokenProvider {
 		{
 			name: "hands out its own privileges",
 			fault: func(f *faulty) {
-				kept := keptLists[string]{}
-				alterPrivileges(f, func(id domain.UserID, asked []domain.RealmRole, held []string) []string {
+				kept := keptLists[domain.RealmRole]{}
+				alterPrivileges(f, func(id domain.UserID, asked, held []domain.RealmRole) []domain.RealmRole {
 					kept.use(id+domain.UserID(fmt.Sprint(asked)), &held)
 					return held
 				})
@@ -660,7 +649,7 @@ func brokenRightsManners() []brokenProvider {
 		{
 			name: "hands out its own rights",
 			fault: func(f *faulty) {
-				kept := keptLists[string]{}
+				kept := keptLists[domain.RealmRole]{}
 				alterRights(f, func(assignment domain.Assignment, rights *domain.Rights) {
 					kept.use(domain.UserID(fmt.Sprint(assignment)), &rights.Roles)
 				})
@@ -670,7 +659,7 @@ func brokenRightsManners() []brokenProvider {
 		{
 			name: "hands out its own rights to administer",
 			fault: func(f *faulty) {
-				kept := keptLists[string]{}
+				kept := keptLists[domain.RealmRole]{}
 				alterRights(f, func(assignment domain.Assignment, rights *domain.Rights) {
 					kept.use(domain.UserID(fmt.Sprint(assignment)), &rights.Administration)
 				})
@@ -680,7 +669,7 @@ func brokenRightsManners() []brokenProvider {
 		{
 			name: "sorts the caller's roles",
 			fault: func(f *faulty) {
-				alterPrivileges(f, func(_ domain.UserID, asked []domain.RealmRole, held []string) []string {
+				alterPrivileges(f, func(_ domain.UserID, asked, held []domain.RealmRole) []domain.RealmRole {
 					slices.Sort(asked)
 					return held
 				})
@@ -691,7 +680,7 @@ func brokenRightsManners() []brokenProvider {
 			name: "keeps the caller's roles",
 			fault: func(f *faulty) {
 				var kept sync.Map // of lists of roles, by what they held
-				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]string, error) {
+				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
 					first, _ := kept.LoadOrStore(fmt.Sprint(asked), asked)
 					return f.Provider.Privileges(ctx, id, first.([]domain.RealmRole))
 				}
@@ -716,15 +705,15 @@ func brokenRightsManners() []brokenProvider {
 		{
 			name: "leaks passwords in privileges",
 			fault: func(f *faulty) {
-				last := lastPassword[string](f)
-				alterPrivileges(f, func(_ domain.UserID, _ []domain.RealmRole, held []string) []string { return append(held, last()...) })
+				last := lastPassword[domain.RealmRole](f)
+				alterPrivileges(f, func(_ domain.UserID, _, held []domain.RealmRole) []domain.RealmRole { return append(held, last()...) })
 			},
 			breaks: []string{"EveryMethod/KeepsPasswordsOutOfResults", "RightsOf/ForetellsWhatACreatedUserHolds"},
 		},
 		{
 			name: "leaks passwords in rights",
 			fault: func(f *faulty) {
-				last := lastPassword[string](f)
+				last := lastPassword[domain.RealmRole](f)
 				alterRights(f, func(_ domain.Assignment, rights *domain.Rights) { rights.Roles = append(rights.Roles, last()...) })
 			},
 			breaks: []string{"EveryMethod/KeepsPasswordsOutOfResults"},
@@ -742,7 +731,7 @@ func brokenRightsManners() []brokenProvider {
 		{
 			name: "names users in errors of their privileges",
 			fault: func(f *faulty) {
-				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]string, error) {
+				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
 					held, err := f.Provider.Privileges(ctx, id, asked)
 					return held, f.naming(id, err)
 				}

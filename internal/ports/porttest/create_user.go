@@ -98,7 +98,7 @@ func createUserAssignsTheRole(t T, s Subject) {
 
 func createUserAssignsTheGroup(t T, s Subject) {
 	created := s.create(t, s.newUser(t, uniqueName()))
-	assert.Equal(t, []string{string(s.Group)}, s.memberships(t, created.ID).Groups)
+	assert.Equal(t, []domain.Group{s.Group}, s.memberships(t, created.ID).Groups)
 	assert.Empty(t, created.MissingGroup, "the group is not missing")
 }
 

@@ -15,7 +15,7 @@ type faulty struct {
 	findUser           func(context.Context, domain.Username) (domain.User, error)
 	memberships        func(context.Context, domain.UserID) (domain.Memberships, error)
 	groups             func(context.Context, domain.UserID) ([]domain.Group, error)
-	privileges         func(context.Context, domain.UserID, []domain.RealmRole) ([]string, error)
+	privileges         func(context.Context, domain.UserID, []domain.RealmRole) ([]domain.RealmRole, error)
 	rightsOf           func(context.Context, domain.Assignment) (domain.Rights, error)
 	passwordPolicy     func(context.Context) (domain.PasswordPolicy, error)
 	details            func(context.Context, domain.UserID) (domain.AccountDetails, error)
@@ -51,7 +51,7 @@ func (f *faulty) Groups(ctx context.Context, id domain.UserID) ([]domain.Group, 
 	return f.Provider.Groups(ctx, id)
 }
 
-func (f *faulty) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]string, error) {
+func (f *faulty) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error) {
 	if f.privileges != nil {
 		return f.privileges(ctx, id, roles)
 	}

@@ -2,7 +2,6 @@ package porttest
 
 import (
 	"crypto/rand"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -142,7 +141,7 @@ func (s Subject) groups(t T, id domain.UserID) []domain.Group {
 
 // privileges returns which of the roles a user who exists holds, and the user's rights
 // to administer the provider.
-func (s Subject) privileges(t T, id domain.UserID, roles ...domain.RealmRole) []string {
+func (s Subject) privileges(t T, id domain.UserID, roles ...domain.RealmRole) []domain.RealmRole {
 	t.Helper()
 	privileges, err := s.Provider.Privileges(t.Context(), id, roles)
 	require.NoError(t, err, "Privileges fails for a user who exists")
@@ -167,7 +166,7 @@ func (s Subject) addWith(t T, role domain.RealmRole, group domain.Group) domain.
 
 // carryingParent returns the parent of CarryingGroup, which carries CarriedRole itself.
 func (s Subject) carryingParent() domain.Group {
-	return domain.Group(path.Dir(string(s.CarryingGroup)))
+	return s.CarryingGroup.Parents()[0]
 }
 
 // requireAdministratorRole skips the check when the provider shows no rights to
@@ -184,7 +183,7 @@ type state struct {
 	User        domain.User
 	Memberships domain.Memberships
 	Groups      []domain.Group
-	Privileges  []string
+	Privileges  []domain.RealmRole
 	Details     domain.AccountDetails
 }
 

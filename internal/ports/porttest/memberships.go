@@ -3,13 +3,15 @@ package porttest
 import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/domain"
 )
 
 func membershipsClauses() []Clause {
 	return []Clause{
 		{
 			Name:  "Memberships/ContainsRolesAndGroups",
-			Why:   "Administrators read from it what a user may do.",
+			Why:   "Administrators read from it what a user may do, and a role move what it takes away: by its name alone a nested group would be another one.",
 			Check: membershipsContainsRolesAndGroups,
 		},
 		{
@@ -28,7 +30,10 @@ func membershipsClauses() []Clause {
 func membershipsContainsRolesAndGroups(t T, s Subject) {
 	memberships := s.memberships(t, s.add(t, plainUser(uniqueName())))
 	assert.Contains(t, memberships.Roles, s.Role)
-	assert.Equal(t, []string{string(s.Group)}, memberships.Groups)
+	assert.Equal(t, []domain.Group{s.Group}, memberships.Groups)
+
+	nested := s.memberships(t, s.addWith(t, s.Role, s.CarryingGroup))
+	assert.Equal(t, []domain.Group{s.CarryingGroup}, nested.Groups, "a path; the parent is none of the user's groups")
 }
 
 func membershipsHoldsNothingOfOthers(t T, s Subject) {

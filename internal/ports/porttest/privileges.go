@@ -72,22 +72,22 @@ func privilegesClauses() []Clause {
 func privilegesFindsARoleOfTheUser(t T, s Subject) {
 	// Not Role, which Group may carry as well.
 	id := s.addWith(t, s.CarriedRole, s.Group)
-	assert.Equal(t, []string{string(s.CarriedRole)}, s.privileges(t, id, s.CarriedRole, s.CompositeRole))
+	assert.Equal(t, []domain.RealmRole{s.CarriedRole}, s.privileges(t, id, s.CarriedRole, s.CompositeRole))
 }
 
 func privilegesFindsARoleWithinARole(t T, s Subject) {
 	id := s.addWith(t, s.CompositeRole, s.Group)
-	assert.Equal(t, []string{string(s.CarriedRole)}, s.privileges(t, id, s.CarriedRole))
+	assert.Equal(t, []domain.RealmRole{s.CarriedRole}, s.privileges(t, id, s.CarriedRole))
 }
 
 func privilegesFindsARoleOfAGroup(t T, s Subject) {
 	id := s.addWith(t, s.Role, s.carryingParent())
-	assert.Equal(t, []string{string(s.CarriedRole)}, s.privileges(t, id, s.CarriedRole))
+	assert.Equal(t, []domain.RealmRole{s.CarriedRole}, s.privileges(t, id, s.CarriedRole))
 }
 
 func privilegesFindsARoleOfAParentGroup(t T, s Subject) {
 	id := s.addWith(t, s.Role, s.CarryingGroup)
-	assert.Equal(t, []string{string(s.CarriedRole)}, s.privileges(t, id, s.CarriedRole))
+	assert.Equal(t, []domain.RealmRole{s.CarriedRole}, s.privileges(t, id, s.CarriedRole))
 }
 
 func privilegesIsEmptyForAPlainUser(t T, s Subject) {
@@ -99,16 +99,16 @@ func privilegesIsEmptyForAPlainUser(t T, s Subject) {
 
 func privilegesNamesAskedRolesOnly(t T, s Subject) {
 	id := s.addWith(t, s.CompositeRole, s.Group)
-	assert.Equal(t, []string{string(s.CompositeRole)}, s.privileges(t, id, s.CompositeRole))
-	assert.Equal(t, []string{string(s.CarriedRole)}, s.privileges(t, id, s.CarriedRole))
-	assert.ElementsMatch(t, []string{string(s.CarriedRole), string(s.CompositeRole)},
+	assert.Equal(t, []domain.RealmRole{s.CompositeRole}, s.privileges(t, id, s.CompositeRole))
+	assert.Equal(t, []domain.RealmRole{s.CarriedRole}, s.privileges(t, id, s.CarriedRole))
+	assert.ElementsMatch(t, []domain.RealmRole{s.CarriedRole, s.CompositeRole},
 		s.privileges(t, id, s.CarriedRole, s.CompositeRole))
 }
 
 func privilegesPassesOverAMissingRole(t T, s Subject) {
 	id := s.addWith(t, s.Role, s.Group)
 	assert.Empty(t, s.privileges(t, id, s.MissingRole))
-	assert.Equal(t, []string{string(s.Role)}, s.privileges(t, id, s.MissingRole, s.Role))
+	assert.Equal(t, []domain.RealmRole{s.Role}, s.privileges(t, id, s.MissingRole, s.Role))
 }
 
 func privilegesTellsRolesApartByLetterCase(t T, s Subject) {
@@ -126,7 +126,7 @@ func privilegesNamesRightsToAdminister(t T, s Subject) {
 	rights := s.privileges(t, id)
 	assert.NotEmpty(t, rights, "no role is asked for")
 	assert.ElementsMatch(t, rights, s.privileges(t, id, s.CarriedRole), "a role that the user lacks is asked for")
-	assert.ElementsMatch(t, append(rights, string(s.AdministratorRole)), s.privileges(t, id, s.AdministratorRole),
+	assert.ElementsMatch(t, append(rights, s.AdministratorRole), s.privileges(t, id, s.AdministratorRole),
 		"a role that the user holds is asked for")
 }
 
@@ -136,7 +136,7 @@ func privilegesIsCurrent(t T, s Subject) {
 	assert.Empty(t, s.privileges(t, s.addWith(t, s.Role, s.Group), s.CarriedRole))
 
 	id := s.addWith(t, s.CompositeRole, s.Group)
-	assert.Equal(t, []string{string(s.CarriedRole)}, s.privileges(t, id, s.CarriedRole), "the user was just made")
+	assert.Equal(t, []domain.RealmRole{s.CarriedRole}, s.privileges(t, id, s.CarriedRole), "the user was just made")
 
 	require.NoError(t, s.DeleteUser(id), "the hook DeleteUser failed")
 	_, err := s.Provider.Privileges(t.Context(), id, []domain.RealmRole{s.CarriedRole})

@@ -60,27 +60,27 @@ func rightsOfClauses() []Clause {
 
 func rightsOfContainsTheRole(t T, s Subject) {
 	for _, role := range []domain.RealmRole{s.Role, s.CarriedRole, s.CompositeRole} {
-		assert.Contains(t, s.rightsOf(t, domain.Assignment{Role: role}).Roles, string(role))
+		assert.Contains(t, s.rightsOf(t, domain.Assignment{Role: role}).Roles, role)
 	}
 }
 
 func rightsOfContainsRolesWithinTheRole(t T, s Subject) {
 	rights := s.rightsOf(t, domain.Assignment{Role: s.CompositeRole})
-	assert.Contains(t, rights.Roles, string(s.CarriedRole))
+	assert.Contains(t, rights.Roles, s.CarriedRole)
 }
 
 func rightsOfContainsRolesOfTheGroup(t T, s Subject) {
 	rights := s.rightsOf(t, domain.Assignment{Role: s.Role, Group: s.carryingParent()})
-	assert.Contains(t, rights.Roles, string(s.CarriedRole))
+	assert.Contains(t, rights.Roles, s.CarriedRole)
 }
 
 func rightsOfContainsRolesOfParentGroups(t T, s Subject) {
 	rights := s.rightsOf(t, domain.Assignment{Role: s.Role, Group: s.CarryingGroup})
-	assert.Contains(t, rights.Roles, string(s.CarriedRole))
+	assert.Contains(t, rights.Roles, s.CarriedRole)
 }
 
 func rightsOfContainsNothingElse(t T, s Subject) {
-	itself := domain.Rights{Roles: []string{string(s.Role)}}
+	itself := domain.Rights{Roles: []domain.RealmRole{s.Role}}
 	assertRights(t, itself, s.rightsOf(t, domain.Assignment{Role: s.Role}), "a role that contains no other")
 
 	// What may come along does not come along by that.
@@ -88,8 +88,8 @@ func rightsOfContainsNothingElse(t T, s Subject) {
 	assertRights(t, itself, s.rightsOf(t, tolerant), "with privileged roles allowed")
 
 	inGroup := s.rightsOf(t, domain.Assignment{Role: s.Role, Group: s.Group})
-	assert.NotContains(t, inGroup.Roles, string(s.CarriedRole), "what another group carries")
-	assert.NotContains(t, inGroup.Roles, string(s.CompositeRole))
+	assert.NotContains(t, inGroup.Roles, s.CarriedRole, "what another group carries")
+	assert.NotContains(t, inGroup.Roles, s.CompositeRole)
 	assert.Empty(t, inGroup.Administration)
 }
 
@@ -111,7 +111,7 @@ func rightsOfNamesRightsToAdminister(t T, s Subject) {
 	s.requireAdministratorRole(t)
 	rights := s.rightsOf(t, domain.Assignment{Role: s.AdministratorRole})
 	assert.NotEmpty(t, rights.Administration)
-	assert.Contains(t, rights.Roles, string(s.AdministratorRole), "the role itself is a role like others")
+	assert.Contains(t, rights.Roles, s.AdministratorRole, "the role itself is a role like others")
 }
 
 func rightsOfForetellsWhatACreatedUserHolds(t T, s Subject) {
@@ -125,12 +125,12 @@ func rightsOfForetellsWhatACreatedUserHolds(t T, s Subject) {
 	} {
 		rights := s.rightsOf(t, assignment)
 		foretold := slices.DeleteFunc(slices.Clone(all), func(role domain.RealmRole) bool {
-			return !slices.Contains(rights.Roles, string(role))
+			return !slices.Contains(rights.Roles, role)
 		})
 		user := s.newUser(t, uniqueName())
 		user.Assignment = assignment
 		held := s.privileges(t, s.create(t, user).ID, all...)
-		assert.Equal(t, texts(foretold), sorted(held), "role %q, group %q", assignment.Role, assignment.Group)
+		assert.Equal(t, sorted(foretold), sorted(held), "role %q, group %q", assignment.Role, assignment.Group)
 	}
 }
 
@@ -140,13 +140,4 @@ func assertRights(t T, want, got domain.Rights, message string) {
 	assert.ElementsMatch(t, want.Roles, got.Roles, message)
 	assert.ElementsMatch(t, want.Administration, got.Administration, message)
 	assert.ElementsMatch(t, want.Unseen, got.Unseen, message)
-}
-
-// texts returns the names of roles, sorted.
-func texts(roles []domain.RealmRole) []string {
-	names := []string{}
-	for _, role := range roles {
-		names = append(names, string(role))
-	}
-	return sorted(names)
 }

@@ -121,9 +121,9 @@ func unassignLeavesTheRestAlone(t T, s Subject) {
 		s.unassign(t, id, domain.Assignment{Role: s.Role, Group: s.Group})
 		got := s.state(t, user.Username)
 		want.Memberships.Roles = without(want.Memberships.Roles, s.Role)
-		want.Memberships.Groups = without(want.Memberships.Groups, string(s.Group))
+		want.Memberships.Groups = without(want.Memberships.Groups, s.Group)
 		want.Groups = without(want.Groups, s.Group)
-		want.Privileges = without(want.Privileges, string(s.Role))
+		want.Privileges = without(want.Privileges, s.Role)
 		// Which roles the group gave beside the role is the realm's matter.
 		assert.Subset(t, want.Details.EffectiveRoles, got.Details.EffectiveRoles)
 		assert.Contains(t, got.Details.EffectiveRoles, s.CarriedRole)
@@ -206,7 +206,7 @@ func unassignLeavesARoleOfAGroup(t T, s Subject) {
 		for _, role := range []domain.RealmRole{s.Role, s.CarriedRole} {
 			id := s.addWith(t, role, group)
 			s.unassign(t, id, domain.Assignment{Role: s.CarriedRole})
-			assert.Equal(t, []string{string(s.CarriedRole)}, s.privileges(t, id, s.CarriedRole), "the group still gives it")
+			assert.Equal(t, []domain.RealmRole{s.CarriedRole}, s.privileges(t, id, s.CarriedRole), "the group still gives it")
 			s.assertHolds(t, id, without([]domain.RealmRole{role}, s.CarriedRole), []domain.Group{group})
 		}
 	}
@@ -220,7 +220,7 @@ func unassignLeavesARoleOfAGroup(t T, s Subject) {
 func unassignLeavesARoleWithinARole(t T, s Subject) {
 	id := s.addWith(t, s.CompositeRole, s.Group)
 	s.unassign(t, id, domain.Assignment{Role: s.CarriedRole})
-	assert.Equal(t, []string{string(s.CarriedRole)}, s.privileges(t, id, s.CarriedRole), "the other role still gives it")
+	assert.Equal(t, []domain.RealmRole{s.CarriedRole}, s.privileges(t, id, s.CarriedRole), "the other role still gives it")
 	s.assertHolds(t, id, []domain.RealmRole{s.CompositeRole}, []domain.Group{s.Group})
 }
 

@@ -1,9 +1,14 @@
-package keycloak
+package adminapi
 
 import (
 	"context"
 	"errors"
+	"net/url"
 	"sync"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/retrypolicy"
 
 	"user-sync-service/internal/domain"
 )
@@ -59,42 +64,57 @@ func (s *clientSecret) wasAccepted() bool {
 	return !s.proven.IsEmpty()
 }
 
-// secretTries is how often the secrets are tried when Keycloak refuses all of them.
-const secretTries = 5
+// SecretTries is how often the secrets are tried when Keycloak refuses all of them.
+const SecretTries = 5
 
 // asClient makes a call as the service's own client. That Keycloak refuses a secret which
 // it used to accept is a rotation, most likely, whose other half is about to come: so the
 // secret is read again, after pauses that get longer.
-func (p *Provider) asClient(ctx context.Context, op operation, send func(ctx context.Context, secret string) error) error {
-	ctx, cancel := context.WithCancel(ctx)
+func (c *Client) asClient(ctx context.Context, op operation, send func(ctx context.Context, id, secret string) error) error {
+	ctx, cancel := c.UntilClosed(ctx)
 	defer cancel()
-	defer p.atClose(cancel)()
-	for left, span := secretTries, p.timing.secretPause; ; left, span = left-1, 2*span {
-		secrets, err := p.secret.candidates()
-		if err != nil {
-			return &domain.Error{Kind: domain.Internal, Err: err}
+	retries := retrypolicy.NewBuilder[any]().
+		HandleIf(func(_ any, err error) bool { return errors.Is(err, badLogin) && c.secret.wasAccepted() }).
+		WithMaxRetries(SecretTries-1).
+		WithBackoffFactor(c.Timing.SecretPause, time.Minute, 2).
+		ReturnLastFailure().
+		Build()
+	var failure error = notSent(op, domain.Unavailable, "the caller left")
+	_ = failsafe.With[any](retries).WithContext(ctx).Run(func() error {
+		failure = c.withSecrets(ctx, op, send)
+		return failure
+	}) // That may be less than the latest failure: the end of the context.
+	return failure
+}
+
+// withSecrets makes the call with each secret there is until one is accepted.
+func (c *Client) withSecrets(ctx context.Context, op operation, send func(ctx context.Context, id, secret string) error) error {
+	secrets, err := c.secret.candidates()
+	if err != nil {
+		return notSent(op, domain.Internal, err.Error())
+	}
+	for _, secret := range secrets {
+		err = c.do(ctx, op, func(ctx context.Context) error {
+			// RFC 6749, section 2.3.1: both are form-encoded before they are put into the
+			// Basic header, and Keycloak decodes them. gocloak leaves that to us.
+			return send(ctx, url.QueryEscape(c.ClientID), url.QueryEscape(secret.Reveal()))
+		})
+		if err == nil {
+			c.secret.accepted(secret)
 		}
-		for _, secret := range secrets {
-			err = p.exchange(ctx, op, func(ctx context.Context) error { return send(ctx, secret.Reveal()) })
-			if err == nil {
-				p.secret.accepted(secret)
-			}
-			if !errors.Is(err, secretRefused) {
-				return err
-			}
-		}
-		if !p.secret.wasAccepted() || left == 1 || pause(ctx, span) != nil {
-			return &domain.Error{Kind: domain.Internal, Err: err}
+		if !errors.Is(err, badLogin) {
+			break
 		}
 	}
+	return err
 }
 
 // secretReread tells the operators of a change, and of a secret that cannot be read.
-func (p *Provider) secretReread(err error) {
-	p.observer.SecretReread(err)
+func (c *Client) secretReread(err error) {
+	c.Observer.SecretReread(err)
 	if err != nil {
-		p.log.Error("the client secret cannot be read, the one that was read before has to do", "error", err)
+		c.Log.Error("the client secret cannot be read, the one that was read before has to do", "error", err)
 		return
 	}
-	p.log.Info("the client secret has changed")
+	c.Log.Info("the client secret has changed")
 }

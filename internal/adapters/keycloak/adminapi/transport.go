@@ -1,4 +1,4 @@
-package keycloak
+package adminapi
 
 import (
 	"bytes"
@@ -20,9 +20,10 @@ import (
 // settings is some 20 KB.
 const maxAnswer = 8 << 20
 
-// exchange is what went over the wire in one call. gocloak flattens errors to text and
-// drops their bodies; this keeps them.
+// exchange is what went over the wire in one try at a call. gocloak flattens errors to
+// text and drops their bodies; this keeps them.
 type exchange struct {
+	op     operation
 	status int
 	header http.Header
 	body   []byte
@@ -32,14 +33,6 @@ type exchange struct {
 	// notAnAnswer says that err is about an answer, not about the connection.
 	notAnAnswer bool
 	connection  connection
-}
-
-// answered returns the status of the answer, or 0 if none came, or not all of it.
-func (x *exchange) answered() int {
-	if x.err != nil && !x.notAnAnswer {
-		return 0
-	}
-	return x.status
 }
 
 // connection is how far the connection for a request has come.
@@ -65,6 +58,9 @@ func (x *exchange) trace() *httptrace.ClientTrace {
 
 type exchangeKey struct{}
 
+// exchangeOf returns the exchange of the context of a try.
+func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
+
 // exchangeTransport reads each answer whole, notes it in the exchange of the request's
 // context, and lets only such answers through to gocloak as gocloak can read. An
 // unchecked 200 with an HTML page would read as "no such user", and a redirect as a
@@ -74,10 +70,7 @@ type exchangeTransport struct {
 }
 
 func (t exchangeTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	x, ok := req.Context().Value(exchangeKey{}).(*exchange)
-	if !ok {
-		return nil, errors.New("a request outside of an exchange")
-	}
+	x := exchangeOf(req.Context())
 	ctx := httptrace.WithClientTrace(req.Context(), x.trace())
 	req = req.Clone(ctx)
 	propagate(ctx, req.Header)
@@ -93,7 +86,7 @@ func (t exchangeTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 		x.err = fmt.Errorf("read the answer: %w", err)
 		return nil, x.err
 	}
-	if err := checkForm(req.Method, resp, x.body); err != nil {
+	if err := checkForm(x.op.writes(), resp, x.body); err != nil {
 		x.err, x.notAnAnswer = err, true
 		return nil, err
 	}
@@ -117,11 +110,10 @@ func namesUser(location string) bool {
 
 // checkForm refuses answers that Keycloak never gives. Reads, logins and introspections
 // succeed with 200 and a JSON object or array, writes with 201 or 204.
-func checkForm(method string, resp *http.Response, body []byte) error {
+func checkForm(write bool, resp *http.Response, body []byte) error {
 	if len(body) > maxAnswer {
 		return fmt.Errorf("an answer of more than %d bytes", maxAnswer)
 	}
-	write := method != http.MethodGet && resp.Request.Context().Value(readKey{}) == nil
 	switch status := resp.StatusCode; {
 	case status >= http.StatusBadRequest:
 		return nil
@@ -144,14 +136,6 @@ func checkForm(method string, resp *http.Response, body []byte) error {
 	return nil
 }
 
-type readKey struct{}
-
-// answeredLikeARead marks the context of a POST that succeeds with 200: a login or an
-// introspection.
-func answeredLikeARead(ctx context.Context) context.Context {
-	return context.WithValue(ctx, readKey{}, true)
-}
-
 // newTransport returns a connection pool of its own that keeps connections open, so
 // that calls under load do not each open a new one.
 func newTransport(callTimeout time.Duration, maxConcurrency int) *http.Transport {
@@ -170,8 +154,3 @@ func newTransport(callTimeout time.Duration, maxConcurrency int) *http.Transport
 // minIdleConnections is how many connections to Keycloak stay open between calls at
 // least: there are calls beside those that are limited.
 const minIdleConnections = 128
-
-func withExchange(ctx context.Context) (context.Context, *exchange) {
-	x := &exchange{}
-	return context.WithValue(ctx, exchangeKey{}, x), x
-}

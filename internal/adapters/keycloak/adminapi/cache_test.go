@@ -1,4 +1,4 @@
-package keycloak
+package adminapi
 
 import (
 	"context"
@@ -35,12 +35,12 @@ func (l *loads) load(context.Context, string) (int, time.Duration, error) {
 }
 
 // getMany gets the value for many callers at once.
-func getMany(t *testing.T, c *cache[int], callers int) (values []int, errs []error) {
+func getMany(t *testing.T, c *Cache[int], callers int) (values []int, errs []error) {
 	t.Helper()
 	values, errs = make([]int, callers), make([]error, callers)
 	var all sync.WaitGroup
 	for i := range callers {
-		all.Go(func() { values[i], errs[i] = c.get(t.Context(), "key") })
+		all.Go(func() { values[i], errs[i] = c.Get(t.Context(), "key") })
 	}
 	all.Wait()
 	return values, errs
@@ -49,7 +49,7 @@ func getMany(t *testing.T, c *cache[int], callers int) (values []int, errs []err
 func TestCache_LoadsOnceForAllWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l loads
-		c := newCache(time.Now, l.load)
+		c := NewCache(time.Now, l.load)
 		values, errs := getMany(t, c, 100)
 		for i := range values {
 			require.NoError(t, errs[i])
@@ -62,7 +62,7 @@ func TestCache_LoadsOnceForAllWhoWait(t *testing.T) {
 func TestCache_SharesAFailureAndForgetsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := loads{fail: errors.New("no answer")}
-		c := newCache(time.Now, l.load)
+		c := NewCache(time.Now, l.load)
 		_, errs := getMany(t, c, 100)
 		for _, err := range errs {
 			require.ErrorIs(t, err, l.fail)
@@ -70,7 +70,7 @@ func TestCache_SharesAFailureAndForgetsIt(t *testing.T) {
 		assert.Equal(t, 1, l.count, "the failure is shared")
 
 		l.fail = nil
-		value, err := c.get(t.Context(), "key")
+		value, err := c.Get(t.Context(), "key")
 		require.NoError(t, err, "the failure is not kept")
 		assert.Equal(t, 2, value)
 	})
@@ -79,9 +79,9 @@ func TestCache_SharesAFailureAndForgetsIt(t *testing.T) {
 func TestCache_KeepsAValueUntilItExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l loads
-		c := newCache(time.Now, l.load)
+		c := NewCache(time.Now, l.load)
 		get := func() int {
-			value, err := c.get(t.Context(), "key")
+			value, err := c.Get(t.Context(), "key")
 			require.NoError(t, err)
 			return value
 		}
@@ -97,19 +97,19 @@ func TestCache_KeepsAValueUntilItExpires(t *testing.T) {
 func TestCache_LoadOutlivesTheCallerWhoStartedIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l loads
-		c := newCache(time.Now, func(ctx context.Context, key string) (int, time.Duration, error) {
+		c := NewCache(time.Now, func(ctx context.Context, key string) (int, time.Duration, error) {
 			value, lifetime, err := l.load(ctx, key)
 			return value, lifetime, errors.Join(err, ctx.Err())
 		})
 		leaving, leave := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		all.Go(func() {
-			_, err := c.get(leaving, "key")
+			_, err := c.Get(leaving, "key")
 			assert.ErrorIs(t, err, domain.Unavailable)
 		})
 		synctest.Wait()
 		all.Go(func() {
-			value, err := c.get(t.Context(), "key")
+			value, err := c.Get(t.Context(), "key")
 			assert.NoError(t, err)
 			assert.Equal(t, 1, value)
 		})
@@ -123,14 +123,14 @@ func TestCache_LoadOutlivesTheCallerWhoStartedIt(t *testing.T) {
 func TestCache_EndedCallerStartsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l loads
-		c := newCache(time.Now, l.load)
+		c := NewCache(time.Now, l.load)
 		ended, end := context.WithCancel(t.Context())
 		end()
-		_, err := c.get(ended, "key")
+		_, err := c.Get(ended, "key")
 		require.ErrorIs(t, err, domain.Unavailable)
-		_, err = c.refresh(ended, "key")
+		_, err = c.Refresh(ended, "key")
 		require.ErrorIs(t, err, domain.Unavailable)
-		c.close()
+		c.Close()
 		assert.Zero(t, l.count)
 	})
 }
@@ -139,14 +139,14 @@ func TestCache_EndedCallerStartsNothing(t *testing.T) {
 func TestCache_ForgetsTheStaleValueOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l loads
-		c := newCache(time.Now, l.load)
-		first, err := c.get(t.Context(), "key")
+		c := NewCache(time.Now, l.load)
+		first, err := c.Get(t.Context(), "key")
 		require.NoError(t, err)
-		c.forget("key", first)
-		second, err := c.get(t.Context(), "key")
+		c.Forget("key", first)
+		second, err := c.Get(t.Context(), "key")
 		require.NoError(t, err)
-		c.forget("key", first)
-		again, err := c.get(t.Context(), "key")
+		c.Forget("key", first)
+		again, err := c.Get(t.Context(), "key")
 		require.NoError(t, err)
 		assert.Equal(t, second, again)
 		assert.Equal(t, 2, l.count)
@@ -156,13 +156,13 @@ func TestCache_ForgetsTheStaleValueOnly(t *testing.T) {
 func TestCache_RefreshLoadsWhatIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l loads
-		c := newCache(time.Now, l.load)
-		_, err := c.get(t.Context(), "key")
+		c := NewCache(time.Now, l.load)
+		_, err := c.Get(t.Context(), "key")
 		require.NoError(t, err)
-		value, err := c.refresh(t.Context(), "key")
+		value, err := c.Refresh(t.Context(), "key")
 		require.NoError(t, err)
 		assert.Equal(t, 2, value)
-		value, err = c.get(t.Context(), "key")
+		value, err = c.Get(t.Context(), "key")
 		require.NoError(t, err)
 		assert.Equal(t, 2, value, "what was refreshed is kept")
 	})
@@ -171,16 +171,16 @@ func TestCache_RefreshLoadsWhatIsKept(t *testing.T) {
 func TestCache_CloseWaitsForTheLoadUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		loaded := false
-		c := newCache(time.Now, func(context.Context, string) (int, time.Duration, error) {
+		c := NewCache(time.Now, func(context.Context, string) (int, time.Duration, error) {
 			time.Sleep(time.Hour)
 			loaded = true
 			return 0, 0, nil
 		})
 		leaving, leave := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, leave)
-		_, err := c.get(leaving, "key")
+		_, err := c.Get(leaving, "key")
 		require.ErrorIs(t, err, domain.Unavailable)
-		c.close()
+		c.Close()
 		assert.True(t, loaded)
 	})
 }

@@ -1,33 +1,43 @@
-package keycloak
+package adminapi
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
-// errorAnswer is the body of Keycloak's refusals, in all of its forms.
-type errorAnswer struct {
-	Error        string        `json:"error"`
-	Description  string        `json:"error_description"`
-	ErrorMessage string        `json:"errorMessage"`
-	Field        string        `json:"field"`
-	Errors       []errorAnswer `json:"errors"`
+// refusal is the body of Keycloak's refusals, in all of its forms.
+type refusal struct {
+	Error        string    `json:"error"`
+	Description  string    `json:"error_description"`
+	ErrorMessage string    `json:"errorMessage"`
+	Field        string    `json:"field"`
+	Errors       []refusal `json:"errors"`
 }
 
 // says reports whether one of the texts begins with text.
-func (a errorAnswer) says(text string) bool {
-	return strings.HasPrefix(a.Error, text) || strings.HasPrefix(a.ErrorMessage, text) || strings.HasPrefix(a.Description, text)
+func (r refusal) says(text string) bool {
+	return strings.HasPrefix(r.Error, text) || strings.HasPrefix(r.ErrorMessage, text) || strings.HasPrefix(r.Description, text)
 }
 
 // fields returns what the realm's user profile found wrong, in our words.
-func (a errorAnswer) fields() map[string]string {
+func (r refusal) fields() map[string]string {
 	fields := make(map[string]string)
-	for _, violation := range append(a.Errors, a) {
+	for _, violation := range append(r.Errors, r) {
 		if violation.Field != "" {
 			fields[violation.Field] = fieldProblem(violation.ErrorMessage)
 		}
 	}
 	return fields
+}
+
+// doubledValue is Keycloak's word for too many values of an attribute.
+const doubledValue = "error-invalid-multivalued-size"
+
+// isDoubled reports whether a value of the user is stored twice.
+func (r refusal) isDoubled() bool {
+	for _, violation := range append(r.Errors, r) {
+		if violation.ErrorMessage == doubledValue {
+			return true
+		}
+	}
+	return false
 }
 
 // fieldProblem translates the message keys of Keycloak's user profile. Other texts are
@@ -52,9 +62,9 @@ func fieldProblem(key string) string {
 // forLog returns what may be logged of a refusal: Keycloak's own error texts, shortened
 // and without anything that looks like an e-mail address or a token, never the whole
 // body.
-func (a errorAnswer) forLog() string {
+func (r refusal) forLog() string {
 	var texts []string
-	for _, text := range []string{a.Error, a.ErrorMessage, a.Description, a.Field} {
+	for _, text := range []string{r.Error, r.ErrorMessage, r.Description, r.Field} {
 		for word := range strings.FieldsSeq(text) {
 			switch {
 			case strings.Contains(word, "@"):
@@ -67,16 +77,4 @@ func (a errorAnswer) forLog() string {
 	}
 	const limit = 40 // words
 	return strings.Join(texts[:min(limit, len(texts))], " ")
-}
-
-// fieldsMessage is the sentence for the administrator; with several fields it names
-// one, the reply lists all.
-func fieldsMessage(fields map[string]string) string {
-	first := ""
-	for field := range fields {
-		if first == "" || field < first {
-			first = field
-		}
-	}
-	return fmt.Sprintf("The field '%s' %s.", first, fields[first])
 }

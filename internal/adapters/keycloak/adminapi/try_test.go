@@ -1,4 +1,4 @@
-package keycloak
+package adminapi
 
 import (
 	"context"
@@ -32,25 +32,24 @@ func TestRetryAfter_InAllItsForms(t *testing.T) {
 
 // Calls that finish or remove a user leave time for what may have to follow.
 func TestCallTime_LeavesSomeOfIt(t *testing.T) {
-	p := &Provider{callTimeout: 5 * time.Second}
-	within := func(left time.Duration, exempt exemption) time.Duration {
+	c := &Client{Config: Config{CallTimeout: 5 * time.Second}}
+	within := func(left time.Duration, with func(context.Context) context.Context) time.Duration {
 		ctx, cancel := context.WithTimeout(t.Context(), left)
 		defer cancel()
-		return p.callTime(withExemption(ctx, exempt)).Round(10 * time.Millisecond)
+		return c.callTime(with(ctx)).Round(10 * time.Millisecond)
 	}
-	for _, exempt := range []exemption{fromNothing, fromLimit} {
-		assert.Equal(t, 5*time.Second, within(time.Second, exempt), "the context ends the call")
-	}
-	assert.Equal(t, 5*time.Second, within(time.Minute, fromAllBounds))
-	assert.Equal(t, 2500*time.Millisecond, within(3*time.Second, fromAllBounds))
-	assert.Equal(t, 400*time.Millisecond, within(800*time.Millisecond, fromAllBounds))
-	assert.Equal(t, 5*time.Second, p.callTime(withExemption(t.Context(), fromAllBounds)))
+	as := func(ctx context.Context) context.Context { return ctx }
+	assert.Equal(t, 5*time.Second, within(time.Second, as), "the context ends the call")
+	assert.Equal(t, 5*time.Second, within(time.Second, BypassBulkhead), "the context ends the call")
+	assert.Equal(t, 5*time.Second, within(time.Minute, BypassBounds))
+	assert.Equal(t, 2500*time.Millisecond, within(3*time.Second, BypassBounds))
+	assert.Equal(t, 400*time.Millisecond, within(800*time.Millisecond, BypassBounds))
+	assert.Equal(t, 5*time.Second, c.callTime(BypassBounds(t.Context())))
 }
 
-func TestExemption_IsNeverTakenAway(t *testing.T) {
-	ctx := withExemption(withExemption(t.Context(), fromAllBounds), fromLimit)
-	assert.Equal(t, fromAllBounds, exemptionOf(ctx))
-	assert.Equal(t, fromNothing, exemptionOf(t.Context()))
+func TestBypass_IsNeverTakenAway(t *testing.T) {
+	assert.Equal(t, allBounds, bypassOf(BypassBulkhead(BypassBounds(t.Context()))))
+	assert.Equal(t, nothing, bypassOf(t.Context()))
 }
 
 // "Full jitter": any pause from none to the longest.
@@ -69,11 +68,11 @@ func TestPauses_AreRandomUpToTheLongest(t *testing.T) {
 
 // These are the times that the program runs with.
 func TestTiming_IsTheUsualOneUnlessATestSetsAnother(t *testing.T) {
-	p := New(Config{URL: "http://127.0.0.1:1"})
-	defer p.Close()
-	assert.Equal(t, timing{
-		longestPause: 200 * time.Millisecond, circuitDelay: 2 * time.Second, longestQueueing: 500 * time.Millisecond,
-		lookFor: 2 * time.Second, lookAgainAfter: 250 * time.Millisecond, grace: 400 * time.Millisecond, withoutDeadline: 10 * time.Second,
-		secretPause: 100 * time.Millisecond,
-	}, p.timing)
+	c := New(Config{URL: "http://127.0.0.1:1"})
+	defer c.Close()
+	assert.Equal(t, Timing{
+		LongestPause: 200 * time.Millisecond, CircuitDelay: 2 * time.Second, LongestQueueing: 500 * time.Millisecond,
+		LookFor: 2 * time.Second, LookAgainAfter: 250 * time.Millisecond, Grace: 400 * time.Millisecond, WithoutDeadline: 10 * time.Second,
+		SecretPause: 100 * time.Millisecond,
+	}, c.Timing)
 }

@@ -1,0 +1,112 @@
+package adminapi
+
+import (
+	"errors"
+	"time"
+
+	"user-sync-service/internal/domain"
+)
+
+// Outcome is what became of a call.
+type Outcome string
+
+// The outcomes.
+const (
+	Done    Outcome = "done"
+	Refused Outcome = "refused"  // answered, and not carried out
+	NotSent Outcome = "not sent" // Keycloak has not seen a byte of it
+	Unknown Outcome = "unknown"  // may have been carried out
+)
+
+// OutcomeOf returns the outcome of the call that returned err.
+func OutcomeOf(err error) Outcome {
+	if err == nil {
+		return Done
+	}
+	if failed, ok := errors.AsType[*Error](err); ok {
+		return failed.Outcome
+	}
+	return NotSent
+}
+
+// Reason is why Keycloak refused a call, as far as there is something to do about it. It
+// is an error, so that errors.Is works.
+type Reason string
+
+// Error returns the reason.
+func (r Reason) Error() string { return string(r) }
+
+// The reasons.
+const (
+	// Missing: the realm lacks the role or the group that the call is about.
+	Missing Reason = "missing"
+	// Met: the write met another one of the same user, and lost.
+	Met Reason = "met another write"
+	// given: somebody gave the user the same at the same moment.
+	given Reason = "given meanwhile"
+	// Hidden: Keycloak does not show it to the service account, or has another one by now.
+	Hidden Reason = "hidden"
+	// Failed: Keycloak answered 500 to a creation and made no user.
+	Failed Reason = "failed"
+	// Doubled: the user has two values where the realm's user profile allows one.
+	Doubled Reason = "doubled value"
+	// badLogin: Keycloak does not accept the access token, or the client's secret.
+	badLogin Reason = "bad login"
+)
+
+// Error is how a call failed. It wraps the [domain.Error] that the port returns where
+// there is nothing better to say.
+type Error struct {
+	Outcome Outcome // Refused, NotSent or Unknown
+	Reason  Reason  // often empty
+	// Code is the HTTP status, or "timeout", "unreachable" or "cancelled" when there was
+	// no answer, or not all of it.
+	Code string
+
+	err *domain.Error
+	// again tells that the call may be made again, after the pause that Keycloak asked for.
+	again bool
+	after time.Duration
+}
+
+// Codes of calls without an answer.
+const (
+	timedOut    = "timeout"
+	unreachable = "unreachable"
+	cancelled   = "cancelled" // the caller left before there was an answer
+)
+
+// Error returns the kind and the cause.
+func (e *Error) Error() string { return e.err.Error() }
+
+// Unwrap returns the [domain.Error].
+func (e *Error) Unwrap() error { return e.err }
+
+// Is reports whether target is the reason.
+func (e *Error) Is(target error) bool { return e.Reason != "" && target == e.Reason }
+
+// notSent returns the error of a call that was not made.
+func notSent(op operation, kind domain.Kind, why string) *Error {
+	return &Error{Outcome: NotSent, err: &domain.Error{Kind: kind, Err: errors.New(string(op) + ": " + why)}}
+}
+
+// Away reports whether Keycloak was away or too slow, which may be over soon.
+func Away(err error) bool {
+	switch domain.AsError(err).Kind {
+	case domain.Unavailable, domain.Timeout:
+		return err != nil
+	default:
+		return false
+	}
+}
+
+// Unclear reports whether there was no answer of Keycloak's, or none that makes sense.
+func Unclear(err error) bool {
+	return Away(err) || err != nil && domain.AsError(err).Kind == domain.BadAnswer
+}
+
+// isFault reports whether Keycloak is in trouble: it did not refuse something, and the
+// caller did not leave.
+func (e *Error) isFault() bool {
+	return e != nil && Away(e) && e.Code != cancelled && e.Code != "429"
+}
