@@ -40,7 +40,7 @@ func (s *Service) mailNewUser(ctx context.Context, attempt *Attempt, user domain
 		}
 	}
 	if err != nil {
-		s.Log.WarnContext(ctx, "a new user's mail was not sent, or nobody knows", "error", domain.AsError(err).Error(), "request_id", attempt.event.RequestID)
+		s.Log.WarnContext(ctx, "a new user's mail was not sent, or it is not known", "error", domain.AsError(err).Error(), "request_id", attempt.event.RequestID)
 		return "", fmt.Sprintf("The mail to choose a password %s. Please use \"reset password\".", problem)
 	}
 	attempt.event.After[domain.FieldMailSentTo] = user.Email.String()

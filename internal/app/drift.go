@@ -56,9 +56,8 @@ func (s *Service) drift(ctx context.Context, id domain.UserID, assignment domain
 	return lacking, nil
 }
 
-// repairable reports whether the user may be given what it lacks. Whoever may not be a
-// target of other changes is none here either, and nobody gains rights by a sync of the
-// own account.
+// repairable reports whether the user may be given what it lacks: not when the user is
+// protected, nor when actors would give it to themselves.
 func (s *Service) repairable(ctx context.Context, attempt *Attempt, user domain.User) (bool, error) {
 	if !s.Repair || !user.Managed || attempt.event.Actor.Is(user) {
 		return false, nil

@@ -143,11 +143,8 @@ func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.Crea
 		return s.Provider.CreateUser(ctx, *user)
 	}
 	const tries = 3
-	var created domain.CreatedUser
-	var err error
-	for range tries {
-		var policy domain.PasswordPolicy
-		policy, err = s.Provider.PasswordPolicy(ctx)
+	for try := 1; ; try++ {
+		policy, err := s.Provider.PasswordPolicy(ctx)
 		if err != nil {
 			return domain.CreatedUser{}, err
 		}
@@ -155,16 +152,15 @@ func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.Crea
 		if err != nil {
 			return domain.CreatedUser{}, err
 		}
-		created, err = s.Provider.CreateUser(ctx, *user)
-		if !errors.Is(err, domain.PasswordRefused) {
-			break
+		created, err := s.Provider.CreateUser(ctx, *user)
+		if try == tries || !errors.Is(err, domain.PasswordRefused) {
+			return created, err
 		}
 	}
-	return created, err
 }
 
 // existing decides whose account stood in the way. Providers cannot be relied on to say
-// which of two taken names they met first, so the username is looked up; when nobody
+// which of two taken names they met first, so the username is looked up; when no user
 // has it, the conflict is what the provider said. Another person's account is not looked
 // at any further.
 func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInput, assignment domain.Assignment, conflict error) (SyncUserResult, error) {
