@@ -82,9 +82,9 @@ func (s *Service) whileConfirming(ctx context.Context, attempt *Attempt, work fu
 	return err
 }
 
-// sideBySide calls both at once and waits for both, also when one panics. A panic of the
-// second goes on here, where it is answered: in a goroutine of its own it would end the
-// program.
+// sideBySide calls both at once and waits for both, even when one panics. A panic of the
+// second is raised again here, where it is recovered: in its own goroutine it would end
+// the program.
 func sideBySide(first, second func() error) (firstErr, secondErr error) {
 	var panicked any
 	var running sync.WaitGroup

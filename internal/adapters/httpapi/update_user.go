@@ -57,7 +57,7 @@ func readUpdateUser(w http.ResponseWriter, r *http.Request, user target) (in app
 	if email := body.text("email"); email != nil {
 		in.Change.Email = new(parsed(body, *email, domain.ParseEmail))
 	}
-	in.FineractRole = body.role()
+	in.FineractRole = body.role(false)
 	in.Change.FirstName, in.Change.LastName = body.text("firstName"), body.text("lastName")
 	in.Change.Attributes = body.attributes()
 	if in.Change.IsEmpty() && in.FineractRole == "" {
