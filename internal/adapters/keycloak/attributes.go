@@ -39,12 +39,14 @@ func attributesOf(user adminapi.User) domain.Attributes {
 	return attributes
 }
 
-// split returns the attributes without those of ours that have more than one value, and
-// all with the first value of these alone.
-func split(attributes map[string][]string) (without, once map[string][]string) {
+// split returns the attributes without those that have more than one value and are ours
+// or among the refused, and all with the first value of these alone.
+func split(attributes map[string][]string, refused map[string]string) (without, once map[string][]string) {
 	without, once = maps.Clone(attributes), maps.Clone(attributes)
-	for _, name := range append(texts(domain.AllAttributes()), managedBy) {
-		if values := attributes[name]; len(values) > 1 {
+	for name, values := range attributes {
+		_, isRefused := refused[name]
+		isOurs := name == managedBy || slices.Contains(domain.AllAttributes(), domain.Attribute(name))
+		if len(values) > 1 && (isOurs || isRefused) {
 			once[name] = values[:1]
 			delete(without, name)
 		}

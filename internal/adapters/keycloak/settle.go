@@ -21,25 +21,33 @@ const (
 
 // settle writes a change of a user and looks whether it stands, until it does. Keycloak
 // writes the row of a user whole, with what it read when the write began: of two writes at
-// the same moment the later one undoes the earlier, and both are answered as done.
-// Lacking says what of the change a user lacks, nil for nothing.
-// Began is when the user was read for the first write.
+// the same moment the later one undoes the earlier, and both are answered as done. Of two
+// equal values of an attribute it may store both.
+//
+// Lacking says what of the change a user lacks, nil for nothing. Began is when the user was read for the first write.
 func (p *Provider) settle(ctx context.Context, id domain.UserID, began time.Time, send *gocloak.User, lacking func(adminapi.User) (*gocloak.User, error)) error {
+	staysDoubled := false
 	for range mostWrites {
-		if err := p.write(ctx, id, *send); err != nil {
+		stays, err := p.write(ctx, id, *send)
+		if err != nil {
 			return err
 		}
+		staysDoubled = staysDoubled || stays
 		// Another one that began before this one ended may take about as long.
 		settling := max(leastSettling, 2*time.Since(began))
 		if err := pause(ctx, settling+rand.N(settling)); err != nil { //nolint:gosec // A pause is no secret.
 			return err
 		}
 		began = time.Now()
-		user, err := p.readMended(ctx, id)
+		user, err := p.api.User(ctx, id)
 		if err != nil {
 			return err
 		}
-		if send, err = lacking(user); err != nil || send == nil {
+		send, err = lacking(user)
+		if err == nil && send == nil && !staysDoubled {
+			send = mending(user)
+		}
+		if err != nil || send == nil {
 			return err
 		}
 	}
@@ -51,55 +59,45 @@ func (p *Provider) settle(ctx context.Context, id domain.UserID, began time.Time
 }
 
 // write writes once what is set of the user. Of those who write one user at the same
-// moment, Keycloak may turn some away with a conflict; whoever was faster is done then. A
-// value that such writes have stored twice keeps Keycloak from taking any other change, so
-// it goes along as it ought to be.
-func (p *Provider) write(ctx context.Context, id domain.UserID, send gocloak.User) error {
-	err := p.api.UpdateUser(ctx, id, send)
+// moment, Keycloak may turn some away with a conflict; whoever was faster is done then.
+//
+// While a value is stored twice that may be there once, Keycloak refuses any other change of
+// the user. It takes no notice of the same single value, but it does of none: so the
+// doubled ones are taken away with the change, and set again. Where the realm wants there
+// to be one, it stays doubled, and the change is made all the same.
+func (p *Provider) write(ctx context.Context, id domain.UserID, send gocloak.User) (staysDoubled bool, err error) {
+	err = p.api.UpdateUser(ctx, id, send)
 	if errors.Is(err, adminapi.Met) {
 		err = p.api.UpdateUser(ctx, id, send)
 	}
 	if !errors.Is(err, adminapi.Doubled) {
-		return err
+		return false, err
 	}
-	present, readErr := p.api.User(ctx, id)
+	user, readErr := p.api.User(ctx, id)
 	if readErr != nil {
-		return readErr
+		return false, readErr
 	}
-	if send.Attributes == nil {
-		send = withAttributes(send, present, present.Attributes)
+	wanted := user.Attributes
+	if send.Attributes != nil {
+		wanted = *send.Attributes
 	}
-	fields := domain.AsError(err).Fields
-	for name, values := range *send.Attributes {
-		if _, refused := fields[name]; refused && len(values) > 1 {
-			(*send.Attributes)[name] = values[:1]
-		}
-	}
-	return p.api.UpdateUser(ctx, id, send)
-}
-
-// readMended reads the user, and mends values of ours that are stored twice. Keycloak takes
-// no notice of a single value that is the same, but it does of none: so they are taken
-// away and set again.
-func (p *Provider) readMended(ctx context.Context, id domain.UserID) (adminapi.User, error) {
-	user, err := p.api.User(ctx, id)
-	if err != nil {
-		return user, err
-	}
-	without, once := split(user.Attributes)
-	if len(without) == len(once) {
-		return user, nil
-	}
-	if err := p.api.UpdateUser(ctx, id, withAttributes(gocloak.User{}, user, without)); err != nil {
-		if errors.Is(err, domain.InvalidField) {
-			return user, nil // The realm does not let it be taken away: it has to stay.
-		}
-		return user, err
+	without, once := split(wanted, domain.AsError(err).Fields)
+	err = p.api.UpdateUser(ctx, id, withAttributes(send, user, without))
+	if err != nil && !errors.Is(err, domain.InvalidField) {
+		return false, err
 	}
 	ctx, cancel := p.compensation(ctx) // Not to lose the value now.
 	defer cancel()
-	user.Attributes = once
-	return user, p.persist(ctx, func() error { return p.api.UpdateUser(ctx, id, withAttributes(gocloak.User{}, user, once)) })
+	return err != nil, p.persist(ctx, func() error { return p.api.UpdateUser(ctx, id, withAttributes(send, user, once)) })
+}
+
+// mending returns what to write to a user that has a value of ours twice, nil for none:
+// Keycloak will refuse it, and then it is mended.
+func mending(user adminapi.User) *gocloak.User {
+	if without, _ := split(user.Attributes, nil); len(without) == len(user.Attributes) {
+		return nil
+	}
+	return new(withAttributes(gocloak.User{}, user, user.Attributes))
 }
 
 // pause waits, and returns Unavailable when ctx ends before.

@@ -24,7 +24,7 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 	var profile *userProfile
 	all, allCtx := errgroup.WithContext(ctx)
 	all.Go(func() (err error) {
-		user, err = p.readMended(allCtx, id)
+		user, err = p.api.User(allCtx, id)
 		return err
 	})
 	all.Go(func() (err error) {
@@ -42,6 +42,9 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 		return nil, err
 	}
 	send, unstored := lackingOf(user, change, profile)
+	if send == nil {
+		send = mending(user)
+	}
 	if send == nil {
 		return unstored, nil
 	}
