@@ -97,27 +97,19 @@ func demoProvider() (*memory.Provider, error) {
 	}
 	provider := memory.New(realm)
 	for _, seed := range []struct {
-		user domain.User
-		in   domain.Assignment
+		user     domain.User
+		assigned domain.Assignment
 	}{
-		{
-			domain.User{Username: "asha", Email: "asha@bank.example", FirstName: "Asha", LastName: "Admin", Enabled: true, EmailVerified: true},
-			domain.Assignment{Role: "admin", Group: "head-office"},
-		},
-		{
-			domain.User{Username: "tariq", Email: "tariq@bank.example", FirstName: "Tariq", LastName: "Teller", Enabled: true, EmailVerified: true},
-			domain.Assignment{Role: "teller", Group: "tellers"},
-		},
-		{
-			domain.User{Username: "lena", Email: "lena@bank.example", FirstName: "Lena", LastName: "Left", EmailVerified: true},
-			domain.Assignment{Role: "loan-officer", Group: "loan-officers"},
-		},
-		{
-			domain.User{Username: "nomail", Enabled: true, RequiredActions: []domain.RequiredAction{domain.UpdatePassword}},
-			domain.Assignment{Role: "staff"},
-		},
+		{domain.User{Username: "asha", Email: "asha@bank.example", FirstName: "Asha", LastName: "Admin", Enabled: true, EmailVerified: true},
+			domain.Assignment{Role: "admin", Group: "head-office"}},
+		{domain.User{Username: "tariq", Email: "tariq@bank.example", FirstName: "Tariq", LastName: "Teller", Enabled: true, EmailVerified: true},
+			domain.Assignment{Role: "teller", Group: "tellers"}},
+		{domain.User{Username: "lena", Email: "lena@bank.example", FirstName: "Lena", LastName: "Left", EmailVerified: true},
+			domain.Assignment{Role: "loan-officer", Group: "loan-officers"}},
+		{domain.User{Username: "nomail", Enabled: true, RequiredActions: []domain.RequiredAction{domain.UpdatePassword}},
+			domain.Assignment{Role: "staff"}},
 	} {
-		if _, err := provider.AddUser(seed.user, "", seed.in); err != nil {
+		if _, err := provider.AddUser(seed.user, "", seed.assigned); err != nil {
 			return nil, fmt.Errorf("add the demo user %s: %w", seed.user.Username, err)
 		}
 	}

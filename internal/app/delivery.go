@@ -26,13 +26,12 @@ func (d Delivery) showsPassword() bool { return d != DeliverByEmail }
 
 func (d Delivery) sendsMail() bool { return d == DeliverByEmail || d == DeliverBoth }
 
-// mailNewUser mails the user a link that leads through the required actions and to a
-// password of the user's own. It returns the address, or the sentence for the
-// administrator when the mail was not sent: the user exists by then, and a mail can be
-// had again by a reset of the password.
+// mailNewUser mails the user a link to the required actions and a password of the user's
+// own. It returns the address, or a sentence for the administrator when the mail was not
+// sent: the user exists all the same, and a reset of the password sends another.
 func (s *Service) mailNewUser(ctx context.Context, attempt *Attempt, user domain.NewUser, created domain.CreatedUser) (sentTo, warning string) {
 	problem := "could not be sent"
-	err := ctx.Err() // Without time nothing is begun whose outcome would not be known.
+	err := ctx.Err() // Too late: what became of the mail could not be told.
 	if err == nil {
 		err = s.Provider.SendActionsMail(ctx, created.ID, withUpdatePassword(created.RequiredActions), resetLinkLifespan)
 		if errors.Is(err, domain.Timeout) || errors.Is(err, domain.Unavailable) {
@@ -40,7 +39,7 @@ func (s *Service) mailNewUser(ctx context.Context, attempt *Attempt, user domain
 		}
 	}
 	if err != nil {
-		s.Log.WarnContext(ctx, "a new user's mail was not sent, or nobody knows", "error", domain.AsError(err).Error(), "request_id", attempt.event.RequestID)
+		s.Log.WarnContext(ctx, "a new user's mail was not sent, or it is not known", "error", domain.AsError(err).Error(), "request_id", attempt.event.RequestID)
 		return "", fmt.Sprintf("The mail to choose a password %s. Please use \"reset password\".", problem)
 	}
 	attempt.event.After[domain.FieldMailSentTo] = user.Email.String()

@@ -29,8 +29,8 @@ func (s *Service) complete(ctx context.Context, attempt *Attempt, user domain.Us
 	return s.repair(ctx, attempt, user.ID, lacking)
 }
 
-// drift returns what the user lacks of the assignment. A role counts as held by whatever
-// way it comes to the user; a group only at its own place in the tree.
+// drift returns what the user lacks of the assignment. An effective role counts as held;
+// a group only by its own path.
 func (s *Service) drift(ctx context.Context, id domain.UserID, assignment domain.Assignment) (domain.Assignment, error) {
 	var held []domain.RealmRole
 	var groups []domain.Group
@@ -56,9 +56,8 @@ func (s *Service) drift(ctx context.Context, id domain.UserID, assignment domain
 	return lacking, nil
 }
 
-// repairable reports whether the user may be given what it lacks. Whoever may not be a
-// target of other changes is none here either, and nobody gains rights by a sync of the
-// own account.
+// repairable reports whether the user may be given what it lacks: not when the user is
+// protected, nor when actors would give it to themselves.
 func (s *Service) repairable(ctx context.Context, attempt *Attempt, user domain.User) (bool, error) {
 	if !s.Repair || !user.Managed || attempt.event.Actor.Is(user) {
 		return false, nil
@@ -89,8 +88,7 @@ func (s *Service) repair(ctx context.Context, attempt *Attempt, id domain.UserID
 	return result, nil
 }
 
-// addedFields is what the audit log says of a user who was given something; nil when it
-// was nothing.
+// addedFields is what the audit log says of what a user was given; nil for nothing.
 func addedFields(added domain.Assignment) fields {
 	if added.IsEmpty() {
 		return nil

@@ -11,7 +11,7 @@ import (
 type Status struct {
 	User        domain.User
 	Memberships domain.Memberships
-	// Details are nil when nobody asked for them.
+	// Details are nil unless they were asked for.
 	Details *domain.AccountDetails
 }
 

@@ -23,20 +23,14 @@ type Checker interface {
 type Health struct {
 	provider Checker
 	log      *slog.Logger
-	last     atomic.Pointer[checkResult]
+	last     atomic.Pointer[checkResult] // nil: not checked yet
 }
 
-type checkResult struct {
-	err error
-	// first marks the state before any check has ended.
-	first bool
-}
+type checkResult struct{ err error }
 
 // NewHealth makes a Health that counts as unhealthy until Run has had a first answer.
 func NewHealth(provider Checker, log *slog.Logger) *Health {
-	h := &Health{provider: provider, log: log}
-	h.last.Store(&checkResult{err: &domain.Error{Kind: domain.Unavailable, Err: errors.New("not checked yet")}, first: true})
-	return h
+	return &Health{provider: provider, log: log}
 }
 
 // Run checks the provider at once and then every few seconds until ctx ends.
@@ -54,7 +48,12 @@ func (h *Health) Run(ctx context.Context) {
 }
 
 // Err returns nil when the last check succeeded, else why it did not.
-func (h *Health) Err() error { return h.last.Load().err }
+func (h *Health) Err() error {
+	if last := h.last.Load(); last != nil {
+		return last.err
+	}
+	return &domain.Error{Kind: domain.Unavailable, Err: errors.New("not checked yet")}
+}
 
 // check logs only changes: an outage of an hour is two lines, not hundreds.
 func (h *Health) check(ctx context.Context) {
@@ -62,11 +61,12 @@ func (h *Health) check(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	before := h.last.Swap(&checkResult{err: err})
+	before := h.last.Swap(&checkResult{err})
 	switch {
-	case err != nil && (before.err == nil || before.first):
+	case before != nil && (before.err == nil) == (err == nil):
+	case err != nil:
 		h.log.ErrorContext(ctx, "the identity provider is not usable", "error", err)
-	case err == nil && before.err != nil:
+	default:
 		h.log.InfoContext(ctx, "the identity provider is usable")
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"user-sync-service/internal/domain"
 )
 
-// What the realm has left out of a change does not undo it, but must not pass in
-// silence: the administrator is told in sentences, and the audit log does not name it.
+// What the realm leaves out of a change does not undo the change: the administrator is
+// told, and the audit log does not name it.
 
 // leftOut returns a sentence for all that the created user was left without.
 func (s *Service) leftOut(ctx context.Context, attempt *Attempt, user domain.NewUser, created domain.CreatedUser) []string {

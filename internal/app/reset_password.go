@@ -23,7 +23,7 @@ func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username 
 			RetryAfter: wait,
 		}
 	}
-	sent := false // or nobody can tell
+	sent := false // or it cannot be told
 	defer func() {
 		if err != nil && !sent {
 			giveBack()

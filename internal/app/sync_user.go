@@ -143,11 +143,8 @@ func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.Crea
 		return s.Provider.CreateUser(ctx, *user)
 	}
 	const tries = 3
-	var created domain.CreatedUser
-	var err error
-	for range tries {
-		var policy domain.PasswordPolicy
-		policy, err = s.Provider.PasswordPolicy(ctx)
+	for try := 1; ; try++ {
+		policy, err := s.Provider.PasswordPolicy(ctx)
 		if err != nil {
 			return domain.CreatedUser{}, err
 		}
@@ -155,18 +152,16 @@ func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.Crea
 		if err != nil {
 			return domain.CreatedUser{}, err
 		}
-		created, err = s.Provider.CreateUser(ctx, *user)
-		if !errors.Is(err, domain.PasswordRefused) {
-			break
+		created, err := s.Provider.CreateUser(ctx, *user)
+		if try == tries || !errors.Is(err, domain.PasswordRefused) {
+			return created, err
 		}
 	}
-	return created, err
 }
 
-// existing decides whose account stood in the way. Providers cannot be relied on to say
-// which of two taken names they met first, so the username is looked up; when nobody
-// has it, the conflict is what the provider said. Another person's account is not looked
-// at any further.
+// existing decides whose account stood in the way. When the username and the address are
+// both taken, a provider may name either, so the username is looked up; when no user has
+// it, the conflict stays as the provider said it.
 func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInput, assignment domain.Assignment, conflict error) (SyncUserResult, error) {
 	attempt.note(nil, nil) // No user was created.
 	user, err := s.Provider.FindUser(ctx, in.Username)
@@ -182,7 +177,7 @@ func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInp
 	}
 	result, err := s.complete(ctx, attempt, user, assignment)
 	if errors.Is(err, domain.NotFound) {
-		// To whoever wants the user to exist, "not found" would say nothing.
+		// "Not found" would mean nothing to a caller who wants the user to exist.
 		return SyncUserResult{}, &domain.Error{
 			Kind:    domain.BadAnswer,
 			Message: "The user was deleted a moment ago. Please sync the user again.",

@@ -10,7 +10,7 @@ import (
 )
 
 // target finds the user whom a write is about, once it is sure that the caller may
-// still act and that nobody protects the user. It returns NotFound, ProtectedUser, and
+// still act and that the user is not protected. It returns NotFound, ProtectedUser, and
 // what confirming the caller returns, which goes first.
 func (s *Service) target(ctx context.Context, attempt *Attempt, username domain.Username) (domain.User, error) {
 	attempt.event.TargetUsername = username.String()
@@ -60,8 +60,8 @@ func (s *Service) unprotected(ctx context.Context, user domain.User) error {
 	return s.Guard.CheckGroups(groups)
 }
 
-// notSelf returns ProtectedUser when the target is the actor, who could lock everybody
-// out who might undo it.
+// notSelf returns ProtectedUser when the target is the actor. Administrators who lock
+// themselves out cannot undo it.
 func notSelf(attempt *Attempt, user domain.User) error {
 	if attempt.event.Actor.Is(user) {
 		return &domain.Error{Kind: domain.ProtectedUser, Message: "You cannot do this to your own account.", Err: errors.New("the target is the actor")}
@@ -82,9 +82,9 @@ func (s *Service) whileConfirming(ctx context.Context, attempt *Attempt, work fu
 	return err
 }
 
-// sideBySide calls both at once and waits for both, also when one panics. A panic of the
-// second goes on here, where it is answered: in a goroutine of its own it would end the
-// program.
+// sideBySide calls both at once and waits for both, even when one panics. A panic of the
+// second is raised again here, where it is recovered: in its own goroutine it would end
+// the program.
 func sideBySide(first, second func() error) (firstErr, secondErr error) {
 	var panicked any
 	var running sync.WaitGroup

@@ -37,8 +37,10 @@ type UpdateUserResult struct {
 // field. A failure on the way says that the change is incomplete; to send it again is
 // safe. Actors cannot change their own role.
 func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username domain.Username, in UpdateUserInput) (UpdateUserResult, error) {
+	var assignment domain.Assignment
 	if in.FineractRole != "" {
-		attempt.event.FineractRole, attempt.event.Assignment = in.FineractRole, s.Roles.Assign(in.FineractRole)
+		assignment = s.Roles.Assign(in.FineractRole)
+		attempt.event.FineractRole, attempt.event.Assignment = in.FineractRole, assignment
 	}
 	user, err := s.target(ctx, attempt, username)
 	if err != nil {
@@ -47,7 +49,7 @@ func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username dom
 	var move roleMove
 	if in.FineractRole != "" {
 		in.Change.Attributes = withRole(in.Change.Attributes, in.FineractRole)
-		if move, err = s.planMove(ctx, user.ID, attempt.event.Assignment, in.FineractRole); err != nil {
+		if move, err = s.planMove(ctx, user.ID, assignment, in.FineractRole); err != nil {
 			return UpdateUserResult{}, err
 		}
 	}

@@ -45,7 +45,7 @@ type AuditEvent struct {
 	Actor  Actor
 	// ClientAddress is where the request came from; behind a gateway, the gateway.
 	ClientAddress string
-	// ForwardedFor is where the request says that it came from. Anybody can claim that.
+	// ForwardedFor is where the request says that it came from. It is a claim.
 	ForwardedFor string
 	RequestID    string
 	TraceID      string // empty: the request belongs to no trace

@@ -26,17 +26,17 @@ const (
 // has too much to do.
 const retryAfter = 5 * time.Second
 
-// answer is what a client gets for a kind of failure. The code is the kind's text.
-type answer struct {
+// errorRow is what a client gets for a kind of failure. The code is the kind's text.
+type errorRow struct {
 	status int
 	// message is used where the error brings none of its own.
 	message string
 }
 
-// answers is the one table of kinds. A kind that is missing here is a bug and answered
+// errorTable is the one table of kinds. A kind that is missing here is a bug and answered
 // as Internal.
-func answers() map[domain.Kind]answer {
-	return map[domain.Kind]answer{
+func errorTable() map[domain.Kind]errorRow {
+	return map[domain.Kind]errorRow{
 		missingField:    {http.StatusBadRequest, "A required field is missing."},
 		invalidJSON:     {http.StatusBadRequest, "The request body must be a JSON object."},
 		bodyTooLarge:    {http.StatusRequestEntityTooLarge, "The request body is larger than 1 MiB."},
@@ -86,10 +86,10 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 // writeErrorStatus is writeError for answers whose member "status" is another word.
 func writeErrorStatus(w http.ResponseWriter, r *http.Request, status string, err error) {
 	failure := domain.AsError(err)
-	known, ok := answers()[failure.Kind]
+	known, ok := errorTable()[failure.Kind]
 	if !ok {
 		failure = &domain.Error{Kind: domain.Internal, Err: failure}
-		known = answers()[domain.Internal]
+		known = errorTable()[domain.Internal]
 	}
 	message, fields := cmp.Or(failure.Message, known.message), inMembers(failure.Fields)
 	if failure.Kind == domain.InvalidField && len(fields) > 0 {

@@ -77,17 +77,17 @@ func answerTo(t *testing.T, err error) (*httptest.ResponseRecorder, errorBody) {
 	return recorder, body
 }
 
-func TestAnswers_HaveARowForEveryKindAndNoOther(t *testing.T) {
+func TestErrorTable_HaveARowForEveryKindAndNoOther(t *testing.T) {
 	var rows []domain.Kind
-	for kind := range answers() {
+	for kind := range errorTable() {
 		rows = append(rows, kind)
 	}
 	assert.ElementsMatch(t, allKinds(t), rows)
 }
 
 // The web app shows the message in a small toast over its own buttons.
-func TestAnswers_AreShortSentencesForAPerson(t *testing.T) {
-	for kind, row := range answers() {
+func TestErrorTable_AreShortSentencesForAPerson(t *testing.T) {
+	for kind, row := range errorTable() {
 		assert.Regexp(t, `^[a-z_]+$`, kind.Error())
 		assert.GreaterOrEqual(t, row.status, 400, kind)
 		assert.Less(t, row.status, 600, kind)
@@ -106,7 +106,7 @@ func TestWriteError_AnswersEveryKindAsItsRowSays(t *testing.T) {
 			"bare, wrapped": fmt.Errorf("read the user: %w", kind),
 		} {
 			recorder, body := answerTo(t, err)
-			row := answers()[kind]
+			row := errorTable()[kind]
 			assert.Equal(t, row.status, recorder.Code, "%s %s", kind, name)
 			assert.Equal(t, errorBody{Status: "error", Code: kind.Error(), Message: row.message, RequestID: "r1"}, body, name)
 			assert.Equal(t, "application/json", recorder.Header().Get("Content-Type"))
@@ -166,7 +166,7 @@ func TestWriteError_AnswersWhatItDoesNotKnowAsInternalAndKeepsTheCauseToItself(t
 	} {
 		recorder, body := answerTo(t, err)
 		assert.Equal(t, http.StatusInternalServerError, recorder.Code, name)
-		assert.Equal(t, errorBody{Status: "error", Code: "internal", Message: answers()[domain.Internal].message, RequestID: "r1"}, body, name)
+		assert.Equal(t, errorBody{Status: "error", Code: "internal", Message: errorTable()[domain.Internal].message, RequestID: "r1"}, body, name)
 		assert.NotContains(t, recorder.Body.String(), "s3cret", name)
 	}
 }
@@ -181,11 +181,11 @@ func TestWriteError_AnswersTheEndOfTheContextAsUnavailable(t *testing.T) {
 
 // The document names each code once for all and again at each answer that can carry
 // it. All three places must agree, or a developer looks for the wrong one.
-func TestAnswers_AreTheDocumentsCodes(t *testing.T) {
+func TestErrorTable_AreTheDocumentsCodes(t *testing.T) {
 	spec, err := openapi3.NewLoader().LoadFromData(openAPIDocument)
 	require.NoError(t, err)
 	var table []any
-	for kind := range answers() {
+	for kind := range errorTable() {
 		table = append(table, kind.Error())
 	}
 	schema := spec.Components.Schemas["ErrorCode"].Value
@@ -197,7 +197,7 @@ func TestAnswers_AreTheDocumentsCodes(t *testing.T) {
 	var answered []any
 	collect := func(status int, response *openapi3.Response) {
 		for _, code := range codesOf(response) {
-			assert.Equal(t, answers()[domain.Kind(code.(string))].status, status, code)
+			assert.Equal(t, errorTable()[domain.Kind(code.(string))].status, status, code)
 			answered = append(answered, code)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
@@ -75,20 +76,17 @@ func (a *api) record(next http.Handler) http.Handler {
 // recoverPanic answers a panic as an internal error and keeps the stack for the log.
 func (a *api) recoverPanic(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer a.answerPanic(w, r)
+		defer func() {
+			switch cause := recover(); cause {
+			case nil:
+			case http.ErrAbortHandler: // the standard library's way to end a connection
+				panic(cause)
+			default:
+				writeError(w, r, a.panicError(r, cause))
+			}
+		}()
 		next.ServeHTTP(w, r)
 	})
-}
-
-func (a *api) answerPanic(w http.ResponseWriter, r *http.Request) {
-	cause := recover()
-	switch cause {
-	case nil:
-		return
-	case http.ErrAbortHandler: // the standard library's way to end a connection
-		panic(cause)
-	}
-	writeError(w, r, a.panicError(r, cause))
 }
 
 // panicError keeps the stack for the log and returns the failure that the panic is.
@@ -125,11 +123,7 @@ func logLevel(route string, status int) slog.Level {
 
 // isProbe reports whether machines ask for the route every few seconds.
 func isProbe(route string) bool {
-	switch route {
-	case "/health", "/livez", "/readyz", "/metrics":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"/health", "/livez", "/readyz", "/metrics"}, route)
 }
 
 // knownMethod keeps invented methods out of logs and metrics.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -114,24 +115,17 @@ func parsed[T any](o *object, text string, parse func(string) (T, error)) T {
 	return value
 }
 
-// role returns the Fineract role without the blanks around it, empty when it is absent. A
-// role that is there must not be blank.
-func (o *object) role() string {
+// role returns the Fineract role without the blanks around it, empty when it is absent
+// and may be. A role that is there must not be blank.
+func (o *object) role(required bool) string {
 	const member = "role"
 	text := o.text(member)
-	if text == nil {
-		return ""
-	}
-	role := strings.TrimSpace(*text)
-	if role == "" {
-		o.fail(roleMissing())
+	role := strings.TrimSpace(*cmp.Or(text, new("")))
+	if role == "" && (required || text != nil) {
+		o.fail(&domain.Error{Kind: missingField, Message: "Role is required"})
 	}
 	o.checkLine(member, role)
 	return role
-}
-
-func roleMissing() error {
-	return &domain.Error{Kind: missingField, Message: "Role is required"}
 }
 
 // checkLine refuses a text that is not fit for an attribute.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -33,7 +34,7 @@ func (a *api) protected(action domain.Action, handle useCase) http.HandlerFunc {
 		defer cancel()
 		r = r.WithContext(ctx)
 		attempt := a.begin(r, action)
-		answer, err := a.perform(w, r, attempt, handle)
+		said, err := a.perform(w, r, attempt, handle)
 		if err != nil {
 			err = inTime(ctx, domain.AsError(err))
 		}
@@ -42,16 +43,14 @@ func (a *api) protected(action domain.Action, handle useCase) http.HandlerFunc {
 		case errors.Is(err, http.ErrAbortHandler):
 			panic(http.ErrAbortHandler) // On record now, and passed on as it came.
 		case err == nil:
-			writeJSON(w, answer.status, answer.body)
-		case answer.errorStatus != "":
-			writeErrorStatus(w, r, answer.errorStatus, err)
+			writeJSON(w, said.status, said.body)
 		default:
-			writeError(w, r, err)
+			writeErrorStatus(w, r, cmp.Or(said.errorStatus, "error"), err)
 		}
 	}
 }
 
-// begin starts the attempt with what is known before anybody is asked.
+// begin starts the attempt with what is known before the provider is asked.
 func (a *api) begin(r *http.Request, action domain.Action) *app.Attempt {
 	user, _ := targetOf(r) // An attempt on a name that cannot be is on record too.
 	return a.Service.Begin(action, app.Request{
@@ -65,14 +64,14 @@ func (a *api) begin(r *http.Request, action domain.Action) *app.Attempt {
 
 // perform takes the attempt as far as it gets. A panic is its failure, so that it is
 // put on record like any other.
-func (a *api) perform(w http.ResponseWriter, r *http.Request, attempt *app.Attempt, handle useCase) (answer reply, err error) {
+func (a *api) perform(w http.ResponseWriter, r *http.Request, attempt *app.Attempt, handle useCase) (said reply, err error) {
 	defer func() {
 		switch cause := recover(); cause {
 		case nil:
 		case http.ErrAbortHandler:
-			answer, err = reply{}, &domain.Error{Kind: domain.Internal, Err: http.ErrAbortHandler}
+			said, err = reply{}, &domain.Error{Kind: domain.Internal, Err: http.ErrAbortHandler}
 		default:
-			answer, err = reply{}, a.panicError(r, cause)
+			said, err = reply{}, a.panicError(r, cause)
 		}
 	}()
 	err = a.Service.Admit(r.Context(), attempt, app.Caller{Token: accessToken(r.Header), CrossSite: a.crossSite(r)})

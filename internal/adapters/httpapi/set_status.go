@@ -8,15 +8,6 @@ import (
 	"user-sync-service/internal/domain"
 )
 
-// setStatusBody is the JSON of a switched account.
-type setStatusBody struct {
-	Status          string `json:"status"`
-	Message         string `json:"message"`
-	Username        string `json:"username"`
-	Enabled         bool   `json:"enabled"`
-	SessionsRevoked bool   `json:"sessions_revoked,omitempty"`
-}
-
 // setStatus handles "PUT /users/{username}/status".
 func (a *api) setStatus(ctx context.Context, attempt *app.Attempt, user target, enabled bool) (any, error) {
 	err := a.Service.SetStatus(ctx, attempt, user.name, enabled)
@@ -24,13 +15,9 @@ func (a *api) setStatus(ctx context.Context, attempt *app.Attempt, user target, 
 	if enabled {
 		word = "enabled"
 	}
-	return setStatusBody{
-		Status:          "success",
-		Message:         "User " + user.given + " " + word + " successfully",
-		Username:        user.given,
-		Enabled:         enabled,
-		SessionsRevoked: !enabled,
-	}, err
+	body := user.done("User " + user.given + " " + word + " successfully")
+	body.Enabled, body.SessionsRevoked = &enabled, !enabled
+	return body, err
 }
 
 func readEnabled(w http.ResponseWriter, r *http.Request, _ target) (enabled bool, err error) {

@@ -77,9 +77,7 @@ func readSyncUser(w http.ResponseWriter, r *http.Request) (in app.SyncUserInput,
 	username, email := body.required("username"), body.required("email")
 	in.Username = parsed(body, username, domain.ParseUsername)
 	in.Email = parsed(body, email, domain.ParseEmail)
-	if in.FineractRole = body.role(); in.FineractRole == "" {
-		body.fail(roleMissing())
-	}
+	in.FineractRole = body.role(true)
 	in.FirstName = *cmp.Or(body.text("firstName"), new(""))
 	in.LastName = *cmp.Or(body.text("lastName"), new(""))
 	in.Attributes = body.attributes()

@@ -11,9 +11,7 @@ import (
 
 // updatedBody is the JSON of a user who was changed.
 type updatedBody struct {
-	Status   string          `json:"status"`
-	Message  string          `json:"message"`
-	Username string          `json:"username"`
+	doneBody
 	ID       domain.UserID   `json:"keycloak_user_id"`
 	Assigned *assignmentBody `json:"assigned,omitempty"`
 	Removed  *removedBody    `json:"removed,omitempty"`
@@ -30,9 +28,7 @@ type removedBody struct {
 func (a *api) updateUser(ctx context.Context, attempt *app.Attempt, user target, in app.UpdateUserInput) (any, error) {
 	result, err := a.Service.UpdateUser(ctx, attempt, user.name, in)
 	return updatedBody{
-		Status:   "success",
-		Message:  "User " + user.given + " updated successfully",
-		Username: user.given,
+		doneBody: user.done("User " + user.given + " updated successfully"),
 		ID:       result.ID,
 		Assigned: assignmentBodyOf(result.Assigned),
 		Removed:  removedBodyOf(result),
@@ -61,7 +57,7 @@ func readUpdateUser(w http.ResponseWriter, r *http.Request, user target) (in app
 	if email := body.text("email"); email != nil {
 		in.Change.Email = new(parsed(body, *email, domain.ParseEmail))
 	}
-	in.FineractRole = body.role()
+	in.FineractRole = body.role(false)
 	in.Change.FirstName, in.Change.LastName = body.text("firstName"), body.text("lastName")
 	in.Change.Attributes = body.attributes()
 	if in.Change.IsEmpty() && in.FineractRole == "" {

@@ -36,6 +36,21 @@ func targetOf(r *http.Request) (target, error) {
 	return target{given, name}, err
 }
 
+// doneBody is the JSON of what was done to a user. The members that may be absent are
+// those of single routes.
+type doneBody struct {
+	Status          string `json:"status"`
+	Message         string `json:"message"`
+	Username        string `json:"username"`
+	Email           string `json:"email,omitempty"`
+	Enabled         *bool  `json:"enabled,omitempty"`
+	SessionsRevoked bool   `json:"sessions_revoked,omitempty"`
+}
+
+func (t target) done(message string) doneBody {
+	return doneBody{Status: "success", Message: message, Username: t.given}
+}
+
 // onUser serves a route about the user in the path. What else the request says is looked
 // at first, by read; the use case returns the body of its answer.
 func onUser[In any](
@@ -49,19 +64,19 @@ func onUser[In any](
 		if err != nil {
 			return reply{}, err
 		}
-		answer := reply{status: http.StatusOK}
+		said := reply{status: http.StatusOK}
 		if err = targetErr; err == nil {
-			answer.body, err = do(r.Context(), attempt, user, in)
+			said.body, err = do(r.Context(), attempt, user, in)
 		}
 		if failure := *domain.AsError(err); failure.Kind == domain.NotFound {
 			failure.Message = "User " + user.given + " not found"
 			if action == domain.ActionGetStatus { // The contract has other words there.
 				failure.Message += " in Keycloak"
-				answer.errorStatus = "not_found"
+				said.errorStatus = "not_found"
 			}
 			err = &failure
 		}
-		return answer, err
+		return said, err
 	})
 }
 
