@@ -178,7 +178,9 @@ func (s *stub) update(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	changed := *user
+	looked := user.Attributes // what the profile's rules are held against
 	if in.Attributes != nil {
+		looked = *in.Attributes
 		// These are attributes, too: with some that are sent, those that are not are wiped.
 		changed.Email, changed.FirstName, changed.LastName = "", "", ""
 		var refused string
@@ -204,7 +206,7 @@ func (s *stub) update(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, `{"field":"firstName","errorMessage":"error-person-name-invalid-character","params":["firstName"]}`)
 		return
 	}
-	if refusesAttributes(w, changed.Attributes) {
+	if refusesAttributes(w, changed.Attributes) || s.refusesTwice(w, looked) {
 		return
 	}
 	changed.locked = user.locked && (in.Enabled == nil || !*in.Enabled)
@@ -223,7 +225,9 @@ func set[V any](field *V, value *V) {
 func (s *stub) replaced(present, sent map[string][]string) (after map[string][]string, refused string) {
 	after = s.storedBy(sent)
 	for name, values := range present {
-		if _, write, _ := s.attributeRights(name); !write {
+		// The same single value is taken for no change.
+		same := slices.Equal(slices.Compact(slices.Clone(values)), after[name])
+		if _, write, _ := s.attributeRights(name); !write || same {
 			after[name] = values
 		}
 	}
@@ -276,6 +280,22 @@ func refusesAttributes(w http.ResponseWriter, attributes map[string][]string) bo
 			answer(w, http.StatusBadRequest, `{"field":"fineract_user_id","errorMessage":"wrong format","params":["fineract_user_id","^[0-9]{1,19}$"]}`)
 			return true
 		}
+	}
+	return false
+}
+
+// refusesTwice answers as a realm does in which only languages may be several, if anything
+// else is, or if the badge is not there that this realm asks for.
+func (s *stub) refusesTwice(w http.ResponseWriter, attributes map[string][]string) bool {
+	for name, values := range attributes {
+		if name != "languages" && len(values) > 1 {
+			answer(w, http.StatusBadRequest, `{"field":"`+name+`","errorMessage":"error-invalid-multivalued-size","params":["`+name+`",0,1]}`)
+			return true
+		}
+	}
+	if s.wantsBadge && len(attributes["badge"]) == 0 {
+		answer(w, http.StatusBadRequest, `{"field":"badge","errorMessage":"error-user-attribute-required","params":["badge"]}`)
+		return true
 	}
 	return false
 }

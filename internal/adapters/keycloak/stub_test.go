@@ -51,16 +51,18 @@ type stub struct {
 	profile   string // the user profile
 	forgets   bool   // all attributes, whatever the profile says
 	actions   []stubAction
-	oldLocks  bool // users that are locked read as disabled, as before 26.4
-	tokens    map[string]bool
-	lifetime  int             // of tokens, in seconds
-	active    map[string]bool // tokens of callers
-	noMails   bool
-	mails     []string
-	sessions  map[string]string // session to user id
-	serial    int
-	requests  []string
-	overrides []*override
+	// wantsBadge tells that no user may be without the attribute badge.
+	wantsBadge bool
+	oldLocks   bool // users that are locked read as disabled, as before 26.4
+	tokens     map[string]bool
+	lifetime   int             // of tokens, in seconds
+	active     map[string]bool // tokens of callers
+	noMails    bool
+	mails      []string
+	sessions   map[string]string // session to user id
+	serial     int
+	requests   []string
+	overrides  []*override
 }
 
 // stubUser is a user as the admin API shows it, and what it does not show.
