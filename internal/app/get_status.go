@@ -25,18 +25,21 @@ func (s *Service) GetStatus(ctx context.Context, attempt *Attempt, username doma
 	}
 	attempt.event.TargetID = user.ID
 	status := Status{User: user}
-	err, detailsErr := sideBySide(func() (err error) {
+	if detailed {
+		var detailsErr error
+		err, detailsErr = sideBySide(func() (err error) {
+			status.Memberships, err = s.Provider.Memberships(ctx, user.ID)
+			return err
+		}, func() error {
+			details, err := s.Provider.Details(ctx, user.ID)
+			status.Details = &details
+			return err
+		})
+		err = errors.Join(err, detailsErr)
+	} else {
 		status.Memberships, err = s.Provider.Memberships(ctx, user.ID)
-		return err
-	}, func() error {
-		if !detailed {
-			return nil
-		}
-		details, err := s.Provider.Details(ctx, user.ID)
-		status.Details = &details
-		return err
-	})
-	if err := errors.Join(err, detailsErr); err != nil {
+	}
+	if err != nil {
 		return Status{}, err
 	}
 	return status, nil

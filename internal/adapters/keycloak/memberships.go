@@ -1,6 +1,7 @@
 package keycloak
 
 import (
+	"cmp"
 	"context"
 
 	"golang.org/x/sync/errgroup"
@@ -19,13 +20,11 @@ func (p *Provider) Memberships(ctx context.Context, id domain.UserID) (domain.Me
 		}
 		return err
 	})
-	both.Go(func() (err error) {
-		memberships.Groups, err = p.Groups(bothCtx, id)
-		return err
-	})
-	if err := both.Wait(); err != nil {
+	groups, err := p.Groups(bothCtx, id)
+	if err := cmp.Or(both.Wait(), err); err != nil {
 		return domain.Memberships{}, err
 	}
+	memberships.Groups = groups
 	return memberships, nil
 }
 

@@ -71,9 +71,10 @@ func UsualTiming() Timing {
 // a queue before it, and the circuit breaker. The circuit is the innermost, so that a
 // call that did not get its turn does not count as one that Keycloak answered.
 type bounds struct {
-	all     failsafe.Executor[any]
-	retries failsafe.Executor[any]
-	circuit circuitbreaker.CircuitBreaker[any]
+	retries  failsafe.Executor[any]
+	queue    bulkhead.Bulkhead[any]
+	bulkhead bulkhead.Bulkhead[any]
+	circuit  circuitbreaker.CircuitBreaker[any]
 }
 
 func newBounds(maxConcurrency int, times Timing) bounds {
@@ -86,11 +87,10 @@ func newBounds(maxConcurrency int, times Timing) bounds {
 		}).
 		ReturnLastFailure().
 		Build()
-	queue := bulkhead.New[any](limit + max(limit, leastQueue))
-	underWay := bulkhead.NewBuilder[any](limit).WithMaxWaitTime(times.LongestQueueing).Build()
 	return bounds{
-		all:     failsafe.With[any](retries, queue, underWay),
-		retries: failsafe.With[any](retries),
+		retries:  failsafe.With[any](retries),
+		queue:    bulkhead.New[any](max(limit, leastQueue)),
+		bulkhead: bulkhead.New[any](limit),
 		circuit: circuitbreaker.NewBuilder[any]().
 			WithFailureThresholdRatio(CircuitFailures, circuitCalls).
 			WithSuccessThreshold(CircuitProbes).
@@ -118,13 +118,15 @@ func (c *Client) do(ctx context.Context, op operation, send func(ctx context.Con
 	callCtx, cancel := WithTimeout(ctx, c.callTime(ctx))
 	defer cancel()
 	defer context.AfterFunc(c.open, cancel)()
-	policies := c.bounds.all
-	if bypass != nothing {
-		policies = c.bounds.retries
-	}
 	tried := false
 	var failure *Error
-	err = policies.WithContext(callCtx).Run(func() error {
+	err = c.bounds.retries.WithContext(callCtx).Run(func() error {
+		if bypass == nothing {
+			if err := c.bounds.takeTurn(callCtx, c.Timing.LongestQueueing); err != nil {
+				return err
+			}
+			defer c.bounds.bulkhead.ReleasePermit()
+		}
 		if bypass != allBounds && !c.bounds.circuit.TryAcquirePermit() {
 			return circuitbreaker.ErrOpen
 		}
@@ -157,6 +159,18 @@ func (c *Client) do(ctx context.Context, op operation, send func(ctx context.Con
 		return notSent(op, domain.Overloaded, "too many calls are under way")
 	}
 	return notSent(op, domain.Unavailable, "the caller left while the call waited")
+}
+
+// takeTurn waits in the queue for a place in the bulkhead, if there is none at once.
+func (b bounds) takeTurn(ctx context.Context, longest time.Duration) error {
+	if b.bulkhead.TryAcquirePermit() {
+		return nil
+	}
+	if !b.queue.TryAcquirePermit() {
+		return bulkhead.ErrFull
+	}
+	defer b.queue.ReleasePermit()
+	return b.bulkhead.AcquirePermitWithMaxWait(ctx, longest)
 }
 
 // callTime is how long a call may take. Calls that finish or remove a user leave some

@@ -69,9 +69,15 @@ func endSpan(span trace.Span, err error) {
 	span.End()
 }
 
-// propagate puts the trace that ctx belongs to into the header (W3C Trace Context).
-func propagate(ctx context.Context, header http.Header) {
-	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(header))
+// traced returns the request with the trace that it belongs to (W3C Trace Context), if it
+// belongs to one.
+func traced(req *http.Request) *http.Request {
+	ctx := req.Context()
+	if trace.SpanContextFromContext(ctx).IsValid() {
+		req = req.Clone(ctx)
+		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
+	}
+	return req
 }
 
 // unobserved is the observer of those who have none.

@@ -71,17 +71,17 @@ type exchangeTransport struct {
 
 func (t exchangeTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := exchangeOf(req.Context())
-	ctx := httptrace.WithClientTrace(req.Context(), x.trace())
-	req = req.Clone(ctx)
-	propagate(ctx, req.Header)
-	resp, err := t.next.RoundTrip(req)
+	resp, err := t.next.RoundTrip(traced(req))
 	if err != nil {
 		x.err = err
 		return nil, err
 	}
 	defer resp.Body.Close()
 	x.status, x.header = resp.StatusCode, resp.Header
-	x.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	var body bytes.Buffer
+	body.Grow(int(min(max(resp.ContentLength, 0), maxAnswer)) + bytes.MinRead)
+	_, err = body.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
+	x.body = body.Bytes()
 	if err != nil {
 		x.err = fmt.Errorf("read the answer: %w", err)
 		return nil, x.err

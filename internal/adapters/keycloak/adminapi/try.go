@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptrace"
 	"strconv"
 	"time"
 )
@@ -11,7 +12,8 @@ import (
 // tryOnce makes one try at a call. It returns nil or how that failed.
 func tryOnce(ctx context.Context, op operation, send func(ctx context.Context) error) (failure *Error, x *exchange) {
 	x = &exchange{op: op}
-	failure = classify(ctx, x, send(context.WithValue(ctx, exchangeKey{}, x)))
+	tryCtx := httptrace.WithClientTrace(context.WithValue(ctx, exchangeKey{}, x), x.trace())
+	failure = classify(ctx, x, send(tryCtx))
 	if failure != nil && Away(failure) {
 		failure.after = retryAfter(x.header, time.Now())
 		failure.again = (op.isIdempotent() || failure.Outcome == NotSent) && hasTimeFor(ctx, failure.after)
