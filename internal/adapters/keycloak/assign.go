@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"golang.org/x/sync/errgroup"
-
 	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
@@ -50,21 +48,15 @@ func (p *Provider) giveRole(ctx context.Context, id domain.UserID, name domain.R
 func (p *Provider) Unassign(ctx context.Context, id domain.UserID, assignment domain.Assignment) error {
 	var roles []adminapi.Role
 	var groups []adminapi.Group
-	both, bothCtx := errgroup.WithContext(ctx)
+	var reads []func(context.Context) error
 	if assignment.Role != "" {
-		both.Go(func() (err error) {
-			roles, err = p.api.UserRoles(bothCtx, id)
-			return err
-		})
+		reads = append(reads, into(&roles, func(ctx context.Context) ([]adminapi.Role, error) { return p.api.UserRoles(ctx, id) }))
 	}
 	// Without a role to take, only this call tells whether there is such a user.
 	if assignment.Group != "" || assignment.Role == "" {
-		both.Go(func() (err error) {
-			groups, err = p.api.UserGroups(bothCtx, id)
-			return err
-		})
+		reads = append(reads, into(&groups, func(ctx context.Context) ([]adminapi.Group, error) { return p.api.UserGroups(ctx, id) }))
 	}
-	if err := both.Wait(); err != nil {
+	if err := together(ctx, reads...); err != nil {
 		return err
 	}
 	for _, role := range roles {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
-	"golang.org/x/sync/errgroup"
 
 	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
@@ -21,20 +20,7 @@ type creationRules struct {
 
 // creationRules reads them side by side, as far as they are not kept.
 func (p *Provider) creationRules(ctx context.Context) (rules creationRules, err error) {
-	all, allCtx := errgroup.WithContext(ctx)
-	all.Go(func() (err error) {
-		rules.settings, err = p.settings.Get(allCtx)
-		return err
-	})
-	all.Go(func() (err error) {
-		rules.actions, err = p.actions.Get(allCtx)
-		return err
-	})
-	all.Go(func() (err error) {
-		rules.profile, err = p.profile.Get(allCtx)
-		return err
-	})
-	err = all.Wait()
+	err = together(ctx, into(&rules.settings, p.settings.Get), into(&rules.actions, p.actions.Get), into(&rules.profile, p.profile.Get))
 	return rules, err
 }
 

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"user-sync-service/internal/domain"
 )
 
@@ -14,24 +12,18 @@ import (
 // a lock also for users that it does not have; the other two calls say so.
 func (p *Provider) Details(ctx context.Context, id domain.UserID) (domain.AccountDetails, error) {
 	var details domain.AccountDetails
-	all, allCtx := errgroup.WithContext(ctx)
-	all.Go(func() (err error) {
-		details.Locked, details.LockedUntil, err = p.lockOf(allCtx, id)
+	err := together(ctx, func(ctx context.Context) (err error) {
+		details.Locked, details.LockedUntil, err = p.lockOf(ctx, id)
+		return err
+	}, func(ctx context.Context) (err error) {
+		details.HasPassword, details.SecondFactors, err = p.credentialsOf(ctx, id)
+		return err
+	}, func(ctx context.Context) error {
+		roles, err := p.api.EffectiveUserRoles(ctx, id)
+		details.EffectiveRoles = sortedOnce(namesOf(roles))
 		return err
 	})
-	all.Go(func() (err error) {
-		details.HasPassword, details.SecondFactors, err = p.credentialsOf(allCtx, id)
-		return err
-	})
-	all.Go(func() error {
-		roles, err := p.api.EffectiveUserRoles(allCtx, id)
-		for _, role := range roles {
-			details.EffectiveRoles = append(details.EffectiveRoles, role.Name)
-		}
-		details.EffectiveRoles = sortedOnce(details.EffectiveRoles)
-		return err
-	})
-	if err := all.Wait(); err != nil {
+	if err != nil {
 		return domain.AccountDetails{}, err
 	}
 	return details, nil

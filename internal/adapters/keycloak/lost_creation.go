@@ -103,12 +103,10 @@ func (p *Provider) persist(ctx context.Context, do func() error, others ...fails
 // does so also when the caller has gone away.
 func (p *Provider) undo(ctx context.Context, id domain.UserID, cause error) error {
 	kind := domain.AsError(cause).Kind
-	switch kind {
-	case domain.NotFound:
-		// Somebody deleted the user between the two calls. To whoever wanted to create
+	if kind == domain.NotFound {
+		// Somebody deleted the user between the two calls. To the caller, who wanted to create
 		// it, "not found" would say nothing.
 		kind = domain.BadAnswer
-	default:
 	}
 	undoCtx, cancel := p.compensation(ctx)
 	defer cancel()

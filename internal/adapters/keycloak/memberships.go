@@ -1,31 +1,35 @@
 package keycloak
 
 import (
-	"cmp"
 	"context"
 
-	"golang.org/x/sync/errgroup"
-
+	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
 
 // Memberships reads the user's roles and groups side by side.
 func (p *Provider) Memberships(ctx context.Context, id domain.UserID) (domain.Memberships, error) {
 	var memberships domain.Memberships
-	both, bothCtx := errgroup.WithContext(ctx)
-	both.Go(func() error {
-		roles, err := p.api.UserRoles(bothCtx, id)
-		for _, role := range roles {
-			memberships.Roles = append(memberships.Roles, role.Name)
-		}
+	err := together(ctx, func(ctx context.Context) (err error) {
+		memberships.Groups, err = p.Groups(ctx, id)
+		return err
+	}, func(ctx context.Context) error {
+		roles, err := p.api.UserRoles(ctx, id)
+		memberships.Roles = namesOf(roles)
 		return err
 	})
-	groups, err := p.Groups(bothCtx, id)
-	if err := cmp.Or(both.Wait(), err); err != nil {
+	if err != nil {
 		return domain.Memberships{}, err
 	}
-	memberships.Groups = groups
 	return memberships, nil
+}
+
+// namesOf returns the names of the roles.
+func namesOf(roles []adminapi.Role) (names []domain.RealmRole) {
+	for _, role := range roles {
+		names = append(names, role.Name)
+	}
+	return names
 }
 
 // Groups returns the paths of the user's groups.

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
@@ -30,14 +28,11 @@ func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []dom
 // existing returns those of the roles that the realm has.
 func (p *Provider) existing(ctx context.Context, roles []domain.RealmRole) ([]domain.RealmRole, error) {
 	exists := make([]bool, len(roles))
-	all, allCtx := errgroup.WithContext(ctx)
+	var reads []func(context.Context) error
 	for i, role := range roles {
-		all.Go(func() (err error) {
-			exists[i], err = p.existence.Get(allCtx, string(role))
-			return err
-		})
+		reads = append(reads, into(&exists[i], func(ctx context.Context) (bool, error) { return p.existence.Get(ctx, string(role)) }))
 	}
-	if err := all.Wait(); err != nil {
+	if err := together(ctx, reads...); err != nil {
 		return nil, err
 	}
 	var existing []domain.RealmRole
@@ -61,31 +56,20 @@ func (p *Provider) loadExistence(ctx context.Context, name string) (bool, time.D
 // held returns which of the roles the user holds effectively, and the user's rights in
 // the administration client.
 func (p *Provider) held(ctx context.Context, id domain.UserID, roles []domain.RealmRole, client string) ([]domain.RealmRole, error) {
-	var rights, listed []domain.RealmRole
-	both, bothCtx := errgroup.WithContext(ctx)
+	var ofClient, ofRealm []adminapi.Role
+	var reads []func(context.Context) error
 	if client != blind {
-		both.Go(func() error {
-			ofClient, err := p.api.EffectiveUserClientRoles(bothCtx, id, client)
-			for _, role := range ofClient {
-				rights = append(rights, role.Name)
-			}
-			return err
-		})
+		reads = append(reads, into(&ofClient, func(ctx context.Context) ([]adminapi.Role, error) {
+			return p.api.EffectiveUserClientRoles(ctx, id, client)
+		}))
 	}
 	// In a blind realm also without roles: only this call tells whether there is such a user.
 	if len(roles) > 0 || client == blind {
-		both.Go(func() error {
-			ofRealm, err := p.api.EffectiveUserRoles(bothCtx, id)
-			for _, role := range ofRealm {
-				if slices.Contains(roles, role.Name) {
-					listed = append(listed, role.Name)
-				}
-			}
-			return err
-		})
+		reads = append(reads, into(&ofRealm, func(ctx context.Context) ([]adminapi.Role, error) { return p.api.EffectiveUserRoles(ctx, id) }))
 	}
-	if err := both.Wait(); err != nil {
+	if err := together(ctx, reads...); err != nil {
 		return nil, err
 	}
-	return sortedOnce(rights, listed), nil
+	listed := slices.DeleteFunc(namesOf(ofRealm), func(name domain.RealmRole) bool { return !slices.Contains(roles, name) })
+	return sortedOnce(namesOf(ofClient), listed), nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // SetRequiredActions replaces the list, also by an empty one. Keycloak drops actions that
-// it does not know, so the look after the write is for a list that is as it was before.
+// it does not know: what is looked for afterwards is UpdatePassword, if it is among them.
 func (p *Provider) SetRequiredActions(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error {
 	wanted := texts(actions)
 	send := &gocloak.User{RequiredActions: &wanted}

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
@@ -27,27 +25,23 @@ type group struct {
 // RightsOf unites what is known of the role and of the group.
 func (p *Provider) RightsOf(ctx context.Context, assignment domain.Assignment) (domain.Rights, error) {
 	var ofRole, ofGroup domain.Rights
-	both, bothCtx := errgroup.WithContext(ctx)
-	both.Go(func() error {
-		assigned, err := p.roles.Get(bothCtx, string(assignment.Role))
+	err := together(ctx, func(ctx context.Context) error {
+		assigned, err := p.roles.Get(ctx, string(assignment.Role))
 		if err == nil {
 			ofRole = assigned.rights
 		}
 		return err
+	}, func(ctx context.Context) error {
+		joined, err := p.groups.Get(ctx, string(assignment.Group))
+		switch {
+		case assignment.Group == "", errors.Is(err, adminapi.Missing):
+			return nil // The user will be created without one.
+		case err == nil:
+			ofGroup = joined.rights
+		}
+		return err
 	})
-	if assignment.Group != "" {
-		both.Go(func() error {
-			joined, err := p.groups.Get(bothCtx, string(assignment.Group))
-			if err == nil {
-				ofGroup = joined.rights
-			}
-			if errors.Is(err, adminapi.Missing) {
-				return nil // The user will be created without it.
-			}
-			return err
-		})
-	}
-	if err := both.Wait(); err != nil {
+	if err != nil {
 		return domain.Rights{}, err
 	}
 	return domain.Rights{
@@ -93,30 +87,29 @@ func (p *Provider) groupRights(ctx context.Context, found adminapi.Group, client
 	carriers := append([]domain.Group{found.At()}, found.At().Parents()...)
 	ofClients := make([]clientRoles, len(carriers))
 	var ofRealm, ofAdministration []adminapi.Role
-	all, allCtx := errgroup.WithContext(ctx)
-	all.Go(func() (err error) {
-		ofRealm, err = p.api.EffectiveGroupRoles(allCtx, found.ID)
+	reads := []func(context.Context) error{func(ctx context.Context) (err error) {
+		ofRealm, err = p.api.EffectiveGroupRoles(ctx, found.ID)
 		return err
-	})
+	}}
 	if client != blind {
-		all.Go(func() (err error) {
-			ofAdministration, err = p.api.EffectiveGroupClientRoles(allCtx, found.ID, client)
+		reads = append(reads, func(ctx context.Context) (err error) {
+			ofAdministration, err = p.api.EffectiveGroupClientRoles(ctx, found.ID, client)
 			return err
 		})
 	}
 	for i, path := range carriers {
-		all.Go(func() (err error) {
+		reads = append(reads, func(ctx context.Context) (err error) {
 			carrier := found
 			if i > 0 {
-				carrier, err = p.api.Group(allCtx, path)
+				carrier, err = p.api.Group(ctx, path)
 			}
 			if err == nil {
-				ofClients[i], err = p.clientRolesOf(allCtx, carrier, client)
+				ofClients[i], err = p.clientRolesOf(ctx, carrier, client)
 			}
 			return err
 		})
 	}
-	if err := all.Wait(); err != nil {
+	if err := together(ctx, reads...); err != nil {
 		return domain.Rights{}, err
 	}
 	g := newGathering(p.api, client)

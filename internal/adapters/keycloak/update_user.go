@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
-	"golang.org/x/sync/errgroup"
 
 	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
@@ -22,20 +21,8 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 	var user adminapi.User
 	var settings *realmSettings
 	var profile *userProfile
-	all, allCtx := errgroup.WithContext(ctx)
-	all.Go(func() (err error) {
-		user, err = p.api.User(allCtx, id)
-		return err
-	})
-	all.Go(func() (err error) {
-		settings, err = p.settings.Get(allCtx)
-		return err
-	})
-	all.Go(func() (err error) {
-		profile, err = p.profile.Get(allCtx)
-		return err
-	})
-	if err := all.Wait(); err != nil {
+	readUser := func(ctx context.Context) (adminapi.User, error) { return p.api.User(ctx, id) }
+	if err := together(ctx, into(&user, readUser), into(&settings, p.settings.Get), into(&profile, p.profile.Get)); err != nil {
 		return nil, err
 	}
 	if err := settings.checkEmail(user.Email, change); err != nil {

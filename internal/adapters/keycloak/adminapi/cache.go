@@ -46,31 +46,28 @@ func NewCache[V comparable](now func() time.Time, load loadFunc[V]) *Cache[V] {
 
 // Get returns the value kept for key, or loads it. When ctx has ended it returns
 // Unavailable in either case.
-func (c *Cache[V]) Get(ctx context.Context, key string) (V, error) {
+func (c *Cache[V]) Get(ctx context.Context, key string) (V, error) { return c.get(ctx, key, false) }
+
+// Refresh loads the value for key even if one is kept.
+func (c *Cache[V]) Refresh(ctx context.Context, key string) (V, error) { return c.get(ctx, key, true) }
+
+func (c *Cache[V]) get(ctx context.Context, key string, fresh bool) (value V, err error) {
 	if err := ctx.Err(); err != nil {
-		var none V
-		return none, domain.AsError(err)
+		return value, domain.AsError(err)
 	}
 	c.mu.Lock()
-	if e, ok := c.kept[key]; ok && c.now().Before(e.expires) {
+	if e, ok := c.kept[key]; ok && !fresh && c.now().Before(e.expires) {
 		c.mu.Unlock()
 		return e.value, nil
 	}
 	p := c.start(ctx, key)
 	c.mu.Unlock()
-	return p.wait(ctx)
-}
-
-// Refresh loads the value for key even if one is kept.
-func (c *Cache[V]) Refresh(ctx context.Context, key string) (V, error) {
-	if err := ctx.Err(); err != nil {
-		var none V
-		return none, domain.AsError(err)
+	select {
+	case <-p.done:
+		return p.value, p.err
+	case <-ctx.Done():
+		return value, domain.AsError(ctx.Err())
 	}
-	c.mu.Lock()
-	p := c.start(ctx, key)
-	c.mu.Unlock()
-	return p.wait(ctx)
 }
 
 // Forget drops the value kept for key if it is still the one that proved stale, so that
@@ -122,16 +119,6 @@ func (c *Cache[V]) start(ctx context.Context, key string) *pending[V] {
 		close(p.done)
 	})
 	return p
-}
-
-func (p *pending[V]) wait(ctx context.Context) (V, error) {
-	select {
-	case <-p.done:
-		return p.value, p.err
-	case <-ctx.Done():
-		var none V
-		return none, domain.AsError(ctx.Err())
-	}
 }
 
 // Value is a Cache of one value.

@@ -35,8 +35,10 @@ func read[T any](ctx context.Context, c *Client, op operation, query url.Values,
 	for _, name := range path {
 		segment, ok := pathSegment(name)
 		if !ok {
-			failure := notSent(op, domain.UnknownRole, "no name") // Only those of roles and groups can be so.
-			failure.Reason = Missing
+			failure := notSent(op, domain.NotFound, "no name")
+			if failure.Reason = Missing; op == opGetRole {
+				failure.err.Kind = domain.UnknownRole
+			}
 			return result, failure
 		}
 		address += "/" + segment

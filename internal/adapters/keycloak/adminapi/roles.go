@@ -49,24 +49,24 @@ func (c *Client) RoleParts(ctx context.Context, id string) ([]Role, error) {
 
 // UserRoles returns the realm roles assigned to the user directly.
 func (c *Client) UserRoles(ctx context.Context, id domain.UserID) ([]Role, error) {
-	return listOfUser[Role](ctx, c, opGetUserRoles, id, "role-mappings", "realm")
+	return list[Role](ctx, c, opGetUserRoles, nil, "users", string(id), "role-mappings", "realm")
 }
 
 // EffectiveUserRoles returns the realm roles that the user holds, through groups and other
 // roles too.
 func (c *Client) EffectiveUserRoles(ctx context.Context, id domain.UserID) ([]Role, error) {
-	return listOfUser[Role](ctx, c, opGetUserRoles, id, "role-mappings", "realm", "composite")
+	return list[Role](ctx, c, opGetUserRoles, nil, "users", string(id), "role-mappings", "realm", "composite")
 }
 
 // EffectiveUserClientRoles is the same for the roles of the client with this id.
 func (c *Client) EffectiveUserClientRoles(ctx context.Context, id domain.UserID, client string) ([]Role, error) {
-	return listOfUser[Role](ctx, c, opGetAdministration, id, "role-mappings", "clients", client, "composite")
+	return list[Role](ctx, c, opGetAdministration, nil, "users", string(id), "role-mappings", "clients", client, "composite")
 }
 
 // OwnClientRoles returns the roles of clients assigned to the user, the service account's
 // own, directly.
 func (c *Client) OwnClientRoles(ctx context.Context, id domain.UserID) (ClientRoles, error) {
-	mapped, err := readUser[mappings](ctx, c, opGetOwnRoles, id, "role-mappings")
+	mapped, err := read[mappings](ctx, c, opGetOwnRoles, nil, "users", string(id), "role-mappings")
 	return mapped.OfClients, err
 }
 
@@ -141,7 +141,7 @@ func (c *Client) GroupClientRoles(ctx context.Context, id string) (ClientRoles, 
 // UserGroups returns all groups of the user: Keycloak cuts the list into pages only for
 // those who ask for pages.
 func (c *Client) UserGroups(ctx context.Context, id domain.UserID) ([]Group, error) {
-	return listOfUser[Group](ctx, c, opGetUserGroups, id, "groups")
+	return list[Group](ctx, c, opGetUserGroups, nil, "users", string(id), "groups")
 }
 
 // JoinGroup makes the user a member. It fails for the reason Missing when the group has
@@ -157,12 +157,4 @@ func (c *Client) LeaveGroup(ctx context.Context, id domain.UserID, group string)
 	return c.onUser(ctx, opLeaveGroup, id, func(ctx context.Context, token, userID string) error {
 		return c.gocloak.DeleteUserFromGroup(ctx, token, c.realm, userID, url.PathEscape(group))
 	})
-}
-
-// listOfUser is list for what belongs to a user.
-func listOfUser[T interface{ isWhole() bool }](ctx context.Context, c *Client, op operation, id domain.UserID, path ...string) ([]T, error) {
-	if _, ok := pathSegment(string(id)); !ok {
-		return nil, notSent(op, domain.NotFound, "no id")
-	}
-	return list[T](ctx, c, op, nil, append([]string{"users", string(id)}, path...)...)
 }

@@ -41,20 +41,11 @@ func (c *Client) UsersWithEmail(ctx context.Context, email string) ([]User, erro
 
 // User reads the user whole: the entries of lists are cut short in some versions.
 func (c *Client) User(ctx context.Context, id domain.UserID) (User, error) {
-	user, err := readUser[User](ctx, c, opGetUser, id)
+	user, err := read[User](ctx, c, opGetUser, nil, "users", string(id))
 	if err == nil && (user.ID != id || user.Username == "") {
 		err = badAnswer(opGetUser, "an answer about something else")
 	}
 	return user, err
-}
-
-// readUser is read for what belongs to a user.
-func readUser[T any](ctx context.Context, c *Client, op operation, id domain.UserID, path ...string) (T, error) {
-	if _, ok := pathSegment(string(id)); !ok {
-		var none T
-		return none, notSent(op, domain.NotFound, "no id")
-	}
-	return read[T](ctx, c, op, nil, append([]string{"users", string(id)}, path...)...)
 }
 
 // CreateUser creates the user and returns its id.
@@ -115,9 +106,6 @@ type Lock struct {
 
 // Lock reads it. Keycloak tells of one also for users that it does not have.
 func (c *Client) Lock(ctx context.Context, id domain.UserID) (Lock, error) {
-	if _, ok := pathSegment(string(id)); !ok {
-		return Lock{}, notSent(opGetLock, domain.NotFound, "no id")
-	}
 	lock, err := read[Lock](ctx, c, opGetLock, nil, "attack-detection", "brute-force", "users", string(id))
 	if err == nil && (lock.Disabled == nil || lock.NotBefore == nil) {
 		err = badAnswer(opGetLock, "an answer that does not say whether the user is locked, or until when")
@@ -127,9 +115,9 @@ func (c *Client) Lock(ctx context.Context, id domain.UserID) (Lock, error) {
 
 // Credentials returns the kinds of the user's credentials, in Keycloak's words.
 func (c *Client) Credentials(ctx context.Context, id domain.UserID) ([]string, error) {
-	credentials, err := readUser[[]struct {
+	credentials, err := read[[]struct {
 		Type string `json:"type"`
-	}](ctx, c, opGetCredentials, id, "credentials")
+	}](ctx, c, opGetCredentials, nil, "users", string(id), "credentials")
 	var kinds []string
 	for _, credential := range credentials {
 		if credential.Type == "" {
