@@ -91,7 +91,7 @@ func TestLog_LevelFollowsWhoseFaultItIs(t *testing.T) {
 // names the id that the provider gave.
 func TestLog_AUserWhoWasLeftIncompleteIsOneError(t *testing.T) {
 	left := &domain.Error{
-		Kind: domain.Partial, Message: "A user without its role was left, please sync again: 0b9f3c1e.",
+		Kind: domain.Partial, Message: "A user without a role was left: 0b9f3c1e. Please set the role.",
 		Err: errors.New("assign role: status 503: ; then the user 0b9f3c1e could not be deleted: delete user: status 503"),
 	}
 	a := newAPI(t, failing{newRealm(t), map[string]error{"CreateUser": left}})
