@@ -29,6 +29,7 @@ const (
 	readActions        = "GET authentication/required-actions"
 	readProfile        = "GET users/profile"
 	updateUser         = "PUT users/{id}"
+	lookAtUser         = "GET users/{id}" // after a write: another one at the same moment may have undone it
 	endSessions        = "POST users/{id}/logout"
 	sendMail           = "PUT users/{id}/execute-actions-email"
 	postUser           = "POST users"
@@ -75,13 +76,20 @@ func TestCalls_PerRoute(t *testing.T) {
 		{"exists, cold", http.MethodPost, syncPath, body, 200, []string{introspect, postUser, findUser, "GET roles/teller", readGroups, readAdministration, readEffectiveRoles}},
 		{"exists", http.MethodPost, syncPath, body, 200, []string{introspect, postUser, findUser, readGroups, readAdministration, readEffectiveRoles}},
 		{"status read", http.MethodGet, "/users/second/keycloak-status", "", 200, []string{findUser, readGroups, readDirectRoles}},
-		{"enable, cold", http.MethodPut, "/users/second/status", `{"enabled":true}`, 200, []string{introspect, findUser, "GET roles/realm-admin", readAdministration, updateUser}},
-		{"enable", http.MethodPut, "/users/second/status", `{"enabled":true}`, 200, []string{introspect, findUser, readAdministration, updateUser}},
-		{"disable", http.MethodPut, "/users/second/status", `{"enabled":false}`, 200, []string{introspect, findUser, readAdministration, updateUser, endSessions}},
-		{"force", http.MethodPost, "/users/present/force-password-change", "", 200, []string{introspect, findUser, readAdministration, updateUser}},
+		{"enable, cold", http.MethodPut, "/users/second/status", `{"enabled":true}`, 200, []string{introspect, findUser, "GET roles/realm-admin", readAdministration, updateUser, lookAtUser}},
+		{"enable", http.MethodPut, "/users/second/status", `{"enabled":true}`, 200, []string{introspect, findUser, readAdministration, updateUser, lookAtUser}},
+		{"disable", http.MethodPut, "/users/second/status", `{"enabled":false}`, 200, []string{introspect, findUser, readAdministration, updateUser, lookAtUser, endSessions}},
+		{"force", http.MethodPost, "/users/present/force-password-change", "", 200, []string{introspect, findUser, readAdministration, updateUser, lookAtUser}},
 		{"force, required already", http.MethodPost, "/users/present/force-password-change", "", 200, []string{introspect, findUser, readAdministration}},
 		{"reset", http.MethodPost, "/users/present/reset-password", "", 200, []string{introspect, findUser, readAdministration, sendMail}},
 		{"log out", http.MethodPost, "/users/present/logout", "", 200, []string{introspect, findUser, readAdministration, endSessions}},
+		{"rename", http.MethodPut, "/users/present", `{"lastName":"Renamed"}`, 200, []string{introspect, findUser, readAdministration, lookAtUser, updateUser, lookAtUser}},
+		{"move, cold", http.MethodPut, "/users/present", `{"role":"Branch Manager"}`, 200, []string{
+			introspect, findUser, readAdministration, "GET roles/branch-manager", "GET group-by-path/branch-managers",
+			"GET groups/{id}/role-mappings/realm/composite", "GET groups/{id}/role-mappings/clients/{id}/composite", readDirectRoles, readGroups, lookAtUser,
+			giveRole, "PUT users/{id}/groups/{id}", readDirectRoles, "DELETE users/{id}/role-mappings/realm", readGroups, "DELETE users/{id}/groups/{id}",
+			readDirectRoles, readGroups, // and it is looked whether that stands
+		}},
 		{"write to nobody", http.MethodPut, "/users/nobody/status", `{"enabled":true}`, 404, []string{introspect, findUser}},
 		{"bad body", http.MethodPost, syncPath, `{}`, 400, nil},
 		{"protected name", http.MethodPut, "/users/service-account-x/status", `{"enabled":true}`, 403, nil},
@@ -100,9 +108,9 @@ func TestCalls_OfOptionalChecks(t *testing.T) {
 		name, variable, value string
 		write, create         []string
 	}{
-		{"no introspection", "AUTH_INTROSPECTION", "off", []string{findUser, readAdministration, updateUser}, []string{postUser, giveRole}},
-		{"protected groups", "PROTECTED_GROUPS", "head-office", []string{introspect, findUser, readAdministration, readGroups, updateUser}, []string{introspect, postUser, giveRole}},
-		{"a protected role", "PROTECTED_ROLES", "realm-admin,branch-manager", []string{introspect, findUser, readAdministration, readEffectiveRoles, updateUser}, []string{introspect, postUser, giveRole}},
+		{"no introspection", "AUTH_INTROSPECTION", "off", []string{findUser, readAdministration, updateUser, lookAtUser}, []string{postUser, giveRole}},
+		{"protected groups", "PROTECTED_GROUPS", "head-office", []string{introspect, findUser, readAdministration, readGroups, updateUser, lookAtUser}, []string{introspect, postUser, giveRole}},
+		{"a protected role", "PROTECTED_ROLES", "realm-admin,branch-manager", []string{introspect, findUser, readAdministration, readEffectiveRoles, updateUser, lookAtUser}, []string{introspect, postUser, giveRole}},
 	} {
 		t.Run(option.name, func(t *testing.T) {
 			g := newGateway(t, realm.URL)

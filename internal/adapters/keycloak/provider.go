@@ -24,12 +24,11 @@ var (
 	_ ports.TokenIntrospector = (*Provider)(nil)
 )
 
-// What the provider is made of and tells of itself.
-type (
-	Config   = adminapi.Config
-	Observer = adminapi.Observer
-	State    = adminapi.State
-)
+// Config says which realm to serve, as whom, and who observes it.
+type Config = adminapi.Config
+
+// State is what the provider can tell of itself at any time.
+type State = adminapi.State
 
 // How long values read from Keycloak are kept. The realm's settings are read anew by
 // every Check.

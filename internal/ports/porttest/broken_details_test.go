@@ -173,7 +173,7 @@ func brokenEffectiveRoles() []brokenProvider {
 				alterDetails(f, func(user domain.User, d *domain.AccountDetails) {
 					rights, _ := f.Provider.Privileges(context.Background(), user.ID, nil)
 					for _, right := range rights {
-						d.EffectiveRoles = append(d.EffectiveRoles, domain.RealmRole(right))
+						d.EffectiveRoles = append(d.EffectiveRoles, right)
 					}
 				})
 			},

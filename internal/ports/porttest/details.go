@@ -160,7 +160,7 @@ func detailsContainsRealmRolesOnly(t T, s Subject) {
 	roles := s.details(t, id).EffectiveRoles
 	assert.Contains(t, roles, s.AdministratorRole, "the role itself is a role like others")
 	for _, right := range s.privileges(t, id) {
-		assert.NotContains(t, roles, domain.RealmRole(right), "a right to administer is no role of the realm")
+		assert.NotContains(t, roles, right, "a right to administer is no role of the realm")
 	}
 }
 

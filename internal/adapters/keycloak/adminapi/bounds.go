@@ -18,12 +18,12 @@ const (
 	// MaxRetries is how often a call is made again after it failed.
 	MaxRetries = 2
 
-	// The circuit opens when so many of the latest calls failed. After a delay it lets
-	// a call through, to see how it fares: a success closes it again. Only one, because
-	// Keycloak may keep it waiting.
+	// CircuitFailures of the latest circuitCalls open the circuit.
 	CircuitFailures = 10
 	circuitCalls    = 20
-	CircuitProbes   = 1
+	// CircuitProbes calls are let through after a delay; if they succeed, the circuit
+	// closes. Only one, because Keycloak may keep it waiting.
+	CircuitProbes = 1
 
 	// leastQueue is more than the calls that one operation makes side by side, so that
 	// none is in its own way.
@@ -117,7 +117,7 @@ func (c *Client) do(ctx context.Context, op operation, send func(ctx context.Con
 	}
 	callCtx, cancel := WithTimeout(ctx, c.callTime(ctx))
 	defer cancel()
-	defer context.AfterFunc(c.open, cancel)()
+	defer c.atClose(cancel)()
 	tried := false
 	var failure *Error
 	err = c.bounds.retries.WithContext(callCtx).Run(func() error {

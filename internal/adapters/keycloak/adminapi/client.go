@@ -121,8 +121,13 @@ func (c *Client) Close() {
 // UntilClosed returns a context that also ends when the client is closed.
 func (c *Client) UntilClosed(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(c.open, cancel)
+	stop := c.atClose(cancel)
 	return ctx, func() { stop(); cancel() }
+}
+
+// atClose ends something when the client is closed, unless it is stopped before.
+func (c *Client) atClose(end context.CancelFunc) (stop func() bool) {
+	return context.AfterFunc(c.open, end)
 }
 
 // leaveConnections makes the next calls use new connections. The other end of those that
