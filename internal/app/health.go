@@ -23,10 +23,8 @@ type Checker interface {
 type Health struct {
 	provider Checker
 	log      *slog.Logger
-	last     atomic.Pointer[checkResult] // nil: not checked yet
+	last     atomic.Pointer[error] // nil: not checked yet; else what the last check returned
 }
-
-type checkResult struct{ err error }
 
 // NewHealth makes a Health that counts as unhealthy until Run has had a first answer.
 func NewHealth(provider Checker, log *slog.Logger) *Health {
@@ -50,7 +48,7 @@ func (h *Health) Run(ctx context.Context) {
 // Err returns nil when the last check succeeded, else why it did not.
 func (h *Health) Err() error {
 	if last := h.last.Load(); last != nil {
-		return last.err
+		return *last
 	}
 	return &domain.Error{Kind: domain.Unavailable, Err: errors.New("not checked yet")}
 }
@@ -61,9 +59,9 @@ func (h *Health) check(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	before := h.last.Swap(&checkResult{err})
+	before := h.last.Swap(&err)
 	switch {
-	case before != nil && (before.err == nil) == (err == nil):
+	case before != nil && (*before == nil) == (err == nil):
 	case err != nil:
 		h.log.ErrorContext(ctx, "the identity provider is not usable", "error", err)
 	default:
