@@ -48,22 +48,17 @@ func healthCause(err error) string {
 	}
 }
 
-// probeBody is the JSON of /livez and /readyz.
-type probeBody struct {
-	Status string `json:"status"`
-}
-
 // livez handles "GET /livez": the process answers.
 func (a *api) livez(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, probeBody{Status: "ok"})
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
 // readyz handles "GET /readyz". The identity provider has no say in it: its outage must
 // not take healthy instances out of service.
 func (a *api) readyz(w http.ResponseWriter, _ *http.Request) {
 	if !a.Ready() {
-		writeJSON(w, http.StatusServiceUnavailable, probeBody{Status: "draining"})
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "draining"})
 		return
 	}
-	writeJSON(w, http.StatusOK, probeBody{Status: "ok"})
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }

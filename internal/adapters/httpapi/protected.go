@@ -74,7 +74,10 @@ func (a *api) perform(w http.ResponseWriter, r *http.Request, attempt *app.Attem
 			said, err = reply{}, a.panicError(r, cause)
 		}
 	}()
-	err = a.Service.Admit(r.Context(), attempt, app.Caller{Token: accessToken(r.Header), CrossSite: a.crossSite(r)})
+	// A gateway turns the browser's cookies into a token, so a token alone does not show that
+	// the administrator meant the request.
+	crossSite := a.CrossOrigin.Check(r) != nil
+	err = a.Service.Admit(r.Context(), attempt, app.Caller{Token: accessToken(r.Header), CrossSite: crossSite})
 	if err != nil {
 		return reply{}, err
 	}
@@ -92,11 +95,6 @@ func inTime(ctx context.Context, failure *domain.Error) *domain.Error {
 	late.Kind = domain.Timeout
 	return &late
 }
-
-// crossSite reports whether a browser sent the request on behalf of another site: a
-// gateway turns the browser's cookies into a token, so a token alone does not show that
-// the administrator meant it.
-func (a *api) crossSite(r *http.Request) bool { return a.CrossOrigin.Check(r) != nil }
 
 // accessToken returns the token of the first header that holds one. The gateways set
 // one of the three; no other header of theirs can be trusted.
