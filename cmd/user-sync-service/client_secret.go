@@ -44,7 +44,7 @@ func readSecret(path string) (domain.Secret, error) {
 }
 
 // validateClientSecret is Validate for the client's secret.
-func (c Config) validateClientSecret(found *faults) {
+func (c Config) validateClientSecret(found *configError) {
 	given := !isBlank(c.KeycloakClientSecret.Reveal())
 	switch {
 	case c.KeycloakClientSecretFile == "":

@@ -103,29 +103,26 @@ type Config struct {
 // usageError is a command line that the program does not understand.
 type usageError struct{ error }
 
-// faults are sentences about what is wrong with the configuration.
-type faults []string
+// configError is what makes a configuration unusable, a sentence for each fault.
+type configError []string
 
-func (f *faults) addIf(wrong bool, sentence string) {
+func (e *configError) addIf(wrong bool, fault string) {
 	if wrong {
-		*f = append(*f, sentence)
+		*e = append(*e, fault)
 	}
 }
 
-// configError is a configuration that the program cannot run with.
-type configError struct{ faults []string }
-
-func (e *configError) Error() string {
-	return "the configuration is not usable:\n  - " + strings.Join(e.faults, "\n  - ")
+func (e configError) Error() string {
+	return "the configuration is not usable:\n  - " + strings.Join(e, "\n  - ")
 }
 
 // Load reads the configuration from the environment and, for what is not set there,
-// from a file ".env" in the working directory. It returns a *configError that lists
+// from a file ".env" in the working directory. It returns a configError that lists
 // every fault at once.
 func Load() (Config, error) {
 	config, faults := readEnvironment()
 	if faults = append(faults, config.Validate()...); len(faults) > 0 {
-		return Config{}, &configError{faults: faults}
+		return Config{}, configError(faults)
 	}
 	config.KeycloakURL = strings.TrimSuffix(strings.TrimRight(config.KeycloakURL, "/"), "/auth")
 	return config, nil
@@ -160,7 +157,7 @@ func portAlone() (uint16, error) {
 	config, found := readEnvironment()
 	for _, fault := range found {
 		if strings.HasPrefix(fault, "PORT:") {
-			return 0, &configError{faults: []string{fault}}
+			return 0, configError{fault}
 		}
 	}
 	return config.Port, nil
@@ -168,7 +165,7 @@ func portAlone() (uint16, error) {
 
 // Validate returns what is missing or contradictory, a sentence each.
 func (c Config) Validate() []string {
-	var found faults
+	var found configError
 	found.addIf(isBlank(c.KeycloakURL), "KEYCLOAK_URL: must be set")
 	found.addIf(isBlank(c.KeycloakRealm), "KEYCLOAK_REALM: must be set")
 	found.addIf(isBlank(c.KeycloakClientID), "KEYCLOAK_CLIENT_ID: must be set")
@@ -197,7 +194,7 @@ func (c Config) Validate() []string {
 }
 
 // validateAccess is Validate for who may do what.
-func (c Config) validateAccess(found *faults) {
+func (c Config) validateAccess(found *configError) {
 	_, originErr := c.crossOrigin()
 	isRoot := func(path string) bool { return strings.Trim(path, "/") == "" }
 	found.addIf(!slices.Contains([]app.Mode{app.Enforce, app.Report, app.Off}, c.AuthMode), "AUTH_MODE: must be enforce, report or off")

@@ -47,7 +47,7 @@ type Operation struct {
 const lastTracesTimeout = time.Second
 
 // validateOperation is Validate for what operators care about alone.
-func (o Operation) validateOperation(found *faults) {
+func (o Operation) validateOperation(found *configError) {
 	isNoURL := func(text string) bool {
 		_, ok := parseHTTP(text)
 		return text != "" && !ok

@@ -13,22 +13,18 @@ import (
 // healthCheckInterval is the pause between two checks of the identity provider.
 const healthCheckInterval = 5 * time.Second
 
-// Checker is the part of the identity provider that [Health] needs.
-type Checker interface {
-	Check(ctx context.Context) error
-}
-
 // Health knows whether the identity provider answered lately. It asks in the
 // background, so that a question about health never waits for the provider.
 type Health struct {
-	provider Checker
-	log      *slog.Logger
-	last     atomic.Pointer[error] // nil: not checked yet; else what the last check returned
+	ask  func(context.Context) error
+	log  *slog.Logger
+	last atomic.Pointer[error] // nil: not checked yet; else what the last check returned
 }
 
-// NewHealth makes a Health that counts as unhealthy until Run has had a first answer.
-func NewHealth(provider Checker, log *slog.Logger) *Health {
-	return &Health{provider: provider, log: log}
+// NewHealth makes a Health that counts as unhealthy until Run has had a first answer of
+// ask, which is the identity provider's Check.
+func NewHealth(ask func(context.Context) error, log *slog.Logger) *Health {
+	return &Health{ask: ask, log: log}
 }
 
 // Run checks the provider at once and then every few seconds until ctx ends.
@@ -55,7 +51,7 @@ func (h *Health) Err() error {
 
 // check logs only changes: an outage of an hour is two lines, not hundreds.
 func (h *Health) check(ctx context.Context) {
-	err := h.provider.Check(ctx)
+	err := h.ask(ctx)
 	if ctx.Err() != nil {
 		return
 	}

@@ -22,14 +22,12 @@ type healthBody struct {
 // background check.
 func (a *api) health(w http.ResponseWriter, _ *http.Request) {
 	body := healthBody{Status: "healthy", Service: serviceName, Connected: true, Realm: a.Realm}
-	err := a.Health()
-	if err == nil {
-		writeJSON(w, http.StatusOK, body)
-		return
+	status := http.StatusOK
+	if err := a.Health(); err != nil {
+		status, body.Status, body.Connected = http.StatusServiceUnavailable, "unhealthy", false
+		body.Error = "Failed to connect to Keycloak: " + healthCause(err)
 	}
-	body.Status, body.Connected = "unhealthy", false
-	body.Error = "Failed to connect to Keycloak: " + healthCause(err)
-	writeJSON(w, http.StatusServiceUnavailable, body)
+	writeJSON(w, status, body)
 }
 
 // healthCause says in our words why the provider is not usable.

@@ -35,8 +35,11 @@ func (a *api) protected(action domain.Action, handle useCase) http.HandlerFunc {
 		r = r.WithContext(ctx)
 		attempt := a.begin(r, action)
 		said, err := a.perform(w, r, attempt, handle)
-		if err != nil {
-			err = inTime(ctx, domain.AsError(err))
+		// A provider that was too slow for the request is not away. Those below cannot tell: to
+		// them the request's deadline and a caller who has gone are both the end of a context.
+		if failure := *domain.AsError(err); failure.Kind == domain.Unavailable && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			failure.Kind = domain.Timeout
+			err = &failure
 		}
 		err = a.Service.Finish(ctx, attempt, err)
 		switch {
@@ -82,18 +85,6 @@ func (a *api) perform(w http.ResponseWriter, r *http.Request, attempt *app.Attem
 		return reply{}, err
 	}
 	return handle(w, r, attempt)
-}
-
-// inTime tells a provider that was too slow for the request from one that is away. Those
-// below cannot: to them the request's deadline and a caller who has gone are both the end
-// of a context.
-func inTime(ctx context.Context, failure *domain.Error) *domain.Error {
-	if failure.Kind != domain.Unavailable || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return failure
-	}
-	late := *failure
-	late.Kind = domain.Timeout
-	return &late
 }
 
 // accessToken returns the token of the first header that holds one. The gateways set
