@@ -140,7 +140,7 @@ func TestRun_EndsWhenTheAuditLogCannotBeOpened(t *testing.T) {
 		setEnvironment(t, serving(map[string]string{"AUDIT_LOG": path}))
 		var written lockedBuffer
 		err := run(t.Context(), nil, &written, &written)
-		require.ErrorAs(t, err, new(*configError), name)
+		require.ErrorAs(t, err, new(configError), name)
 		assert.Contains(t, err.Error(), "audit log", name)
 		assert.NotContains(t, written.String(), `"msg":"serving"`, name)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"strings"
 
 	"user-sync-service/internal/domain"
 )
@@ -45,18 +44,16 @@ func readSecret(path string) (domain.Secret, error) {
 }
 
 // validateClientSecret is Validate for the client's secret.
-func (c Config) validateClientSecret() []string {
-	given := strings.TrimSpace(c.KeycloakClientSecret.Reveal()) != ""
+func (c Config) validateClientSecret(found *configError) {
+	given := !isBlank(c.KeycloakClientSecret.Reveal())
 	switch {
-	case c.KeycloakClientSecretFile == "" && !given:
-		return []string{"KEYCLOAK_CLIENT_SECRET: must be set, or KEYCLOAK_CLIENT_SECRET_FILE"}
 	case c.KeycloakClientSecretFile == "":
-		return nil
+		found.addIf(!given, "KEYCLOAK_CLIENT_SECRET: must be set, or KEYCLOAK_CLIENT_SECRET_FILE")
 	case given:
-		return []string{"KEYCLOAK_CLIENT_SECRET: must not be set together with KEYCLOAK_CLIENT_SECRET_FILE"}
+		found.addIf(true, "KEYCLOAK_CLIENT_SECRET: must not be set together with KEYCLOAK_CLIENT_SECRET_FILE")
+	default:
+		if _, err := readSecret(c.KeycloakClientSecretFile); err != nil {
+			found.addIf(true, "KEYCLOAK_CLIENT_SECRET_FILE: "+err.Error())
+		}
 	}
-	if _, err := readSecret(c.KeycloakClientSecretFile); err != nil {
-		return []string{"KEYCLOAK_CLIENT_SECRET_FILE: " + err.Error()}
-	}
-	return nil
 }

@@ -73,10 +73,10 @@ func TestClientSecret_ThatCannotBeReadIsAnErrorWithoutItsText(t *testing.T) {
 		assert.True(t, secret.IsEmpty(), name)
 
 		_, err = Load()
-		var faults *configError
+		var faults configError
 		require.ErrorAs(t, err, &faults, name)
-		require.Len(t, faults.faults, 1, name)
-		assert.True(t, strings.HasPrefix(faults.faults[0], "KEYCLOAK_CLIENT_SECRET_FILE: "), faults.faults[0])
+		require.Len(t, faults, 1, name)
+		assert.True(t, strings.HasPrefix(faults[0], "KEYCLOAK_CLIENT_SECRET_FILE: "), faults[0])
 	}
 }
 
@@ -96,8 +96,8 @@ func TestLoad_WantsTheSecretInOnePlace(t *testing.T) {
 			require.NoError(t, err, "%v", test)
 			continue
 		}
-		var faults *configError
+		var faults configError
 		require.ErrorAs(t, err, &faults, "%v", test)
-		assert.Equal(t, []string{test.fault}, faults.faults)
+		assert.Equal(t, configError{test.fault}, faults)
 	}
 }

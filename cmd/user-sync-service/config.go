@@ -103,29 +103,26 @@ type Config struct {
 // usageError is a command line that the program does not understand.
 type usageError struct{ error }
 
-// faults are sentences about what is wrong with the configuration.
-type faults []string
+// configError is what makes a configuration unusable, a sentence for each fault.
+type configError []string
 
-func (f *faults) addIf(wrong bool, sentence string) {
+func (e *configError) addIf(wrong bool, fault string) {
 	if wrong {
-		*f = append(*f, sentence)
+		*e = append(*e, fault)
 	}
 }
 
-// configError is a configuration that the program cannot run with.
-type configError struct{ faults []string }
-
-func (e *configError) Error() string {
-	return "the configuration is not usable:\n  - " + strings.Join(e.faults, "\n  - ")
+func (e configError) Error() string {
+	return "the configuration is not usable:\n  - " + strings.Join(e, "\n  - ")
 }
 
 // Load reads the configuration from the environment and, for what is not set there,
-// from a file ".env" in the working directory. It returns a *configError that lists
+// from a file ".env" in the working directory. It returns a configError that lists
 // every fault at once.
 func Load() (Config, error) {
 	config, faults := readEnvironment()
 	if faults = append(faults, config.Validate()...); len(faults) > 0 {
-		return Config{}, &configError{faults: faults}
+		return Config{}, configError(faults)
 	}
 	config.KeycloakURL = strings.TrimSuffix(strings.TrimRight(config.KeycloakURL, "/"), "/auth")
 	return config, nil
@@ -160,7 +157,7 @@ func portAlone() (uint16, error) {
 	config, found := readEnvironment()
 	for _, fault := range found {
 		if strings.HasPrefix(fault, "PORT:") {
-			return 0, &configError{faults: []string{fault}}
+			return 0, configError{fault}
 		}
 	}
 	return config.Port, nil
@@ -168,44 +165,27 @@ func portAlone() (uint16, error) {
 
 // Validate returns what is missing or contradictory, a sentence each.
 func (c Config) Validate() []string {
-	var found faults
-	for _, required := range []struct{ name, value string }{
-		{"KEYCLOAK_URL", c.KeycloakURL},
-		{"KEYCLOAK_REALM", c.KeycloakRealm},
-		{"KEYCLOAK_CLIENT_ID", c.KeycloakClientID},
-	} {
-		found.addIf(strings.TrimSpace(required.value) == "", required.name+": must be set")
-	}
-	if c.KeycloakURL != "" {
-		u, err := url.Parse(c.KeycloakURL)
-		found.addIf(err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "",
-			"KEYCLOAK_URL: must be an http or https URL without user, query and fragment")
-	}
-	found = append(found, c.validateClientSecret()...)
-	found = append(found, c.validateAccess()...)
-	found = append(found, c.validateOperation()...)
-	found.addIf(c.OnExisting != onExistingReport && c.OnExisting != onExistingRepair, "ON_EXISTING: must be report or repair")
-	return append(append(found, c.validateNewUsers()...), c.validateBounds()...)
-}
-
-// validateNewUsers is Validate for what new users get.
-func (c Config) validateNewUsers() (found faults) {
-	switch c.PasswordDelivery {
-	case app.DeliverInResponse, app.DeliverByEmail, app.DeliverBoth:
-	default:
-		found = append(found, "TEMPORARY_PASSWORD_DELIVERY: must be response, email or both")
-	}
+	var found configError
+	found.addIf(isBlank(c.KeycloakURL), "KEYCLOAK_URL: must be set")
+	found.addIf(isBlank(c.KeycloakRealm), "KEYCLOAK_REALM: must be set")
+	found.addIf(isBlank(c.KeycloakClientID), "KEYCLOAK_CLIENT_ID: must be set")
+	u, ok := parseHTTP(c.KeycloakURL)
+	found.addIf(c.KeycloakURL != "" && (!ok || u.User != nil || u.RawQuery != "" || u.Fragment != ""),
+		"KEYCLOAK_URL: must be an http or https URL without user, query and fragment")
+	c.validateClientSecret(&found)
+	c.validateAccess(&found)
+	c.validateOperation(&found)
+	found.addIf(!slices.Contains([]string{onExistingReport, onExistingRepair}, c.OnExisting), "ON_EXISTING: must be report or repair")
+	found.addIf(!slices.Contains([]app.Delivery{app.DeliverInResponse, app.DeliverByEmail, app.DeliverBoth}, c.PasswordDelivery),
+		"TEMPORARY_PASSWORD_DELIVERY: must be response, email or both")
 	for i, action := range c.RequiredActions {
 		if slices.Contains(c.RequiredActions[:i], action) || strings.ContainsFunc(string(action), unicode.IsSpace) {
-			return append(found, "REQUIRED_ACTIONS: must be names without blanks, each once, such as UPDATE_PASSWORD")
+			found = append(found, "REQUIRED_ACTIONS: must be names without blanks, each once, such as UPDATE_PASSWORD")
+			break
 		}
 	}
-	return found
-}
-
-// validateBounds is Validate for what keeps work in bounds. A single call, a request and
-// a shutdown contain one another, so each must be given more time than the one before.
-func (c Config) validateBounds() (found faults) {
+	// A call is part of a request, and a shutdown waits for requests: each needs more time
+	// than the one before.
 	found.addIf(c.KeycloakTimeout <= 0, "KEYCLOAK_TIMEOUT: must be above zero")
 	found.addIf(c.KeycloakTimeout >= c.RequestTimeout, "REQUEST_TIMEOUT: must be above KEYCLOAK_TIMEOUT, or one slow call would use up a whole request")
 	found.addIf(c.RequestTimeout >= c.ShutdownTimeout, "SHUTDOWN_TIMEOUT: must be above REQUEST_TIMEOUT, or a shutdown would cut off requests under way")
@@ -214,32 +194,31 @@ func (c Config) validateBounds() (found faults) {
 }
 
 // validateAccess is Validate for who may do what.
-func (c Config) validateAccess() (found faults) {
-	switch c.AuthMode {
-	case app.Enforce, app.Report, app.Off:
-	default:
-		found = append(found, "AUTH_MODE: must be enforce, report or off")
-	}
+func (c Config) validateAccess(found *configError) {
 	_, originErr := c.crossOrigin()
 	isRoot := func(path string) bool { return strings.Trim(path, "/") == "" }
-	found.addIf(c.AuthIntrospection != introspectWrites && c.AuthIntrospection != introspectOff, "AUTH_INTROSPECTION: must be writes or off")
+	found.addIf(!slices.Contains([]app.Mode{app.Enforce, app.Report, app.Off}, c.AuthMode), "AUTH_MODE: must be enforce, report or off")
+	found.addIf(!slices.Contains([]string{introspectWrites, introspectOff}, c.AuthIntrospection), "AUTH_INTROSPECTION: must be writes or off")
 	found.addIf(len(c.AuthWriteRoles) == 0, "AUTH_WRITE_ROLES: must name a role, or nobody could change anything")
 	found.addIf(originErr != nil, "TRUSTED_ORIGINS: must be origins such as https://admin.bank.example, without a path")
 	found.addIf(c.RateLimitWrites < 0, "RATE_LIMIT_WRITES: must not be below zero")
 	found.addIf(c.ResetCooldown < 0, "RESET_COOLDOWN: must not be below zero")
 	found.addIf(slices.ContainsFunc(c.ProtectedGroups, isRoot), "PROTECTED_GROUPS: must be paths of groups, such as head-office")
-	found.addIf(strings.TrimSpace(c.AuditLog) == "", "AUDIT_LOG: must be stdout or the path of a file")
-	return found
+	found.addIf(isBlank(c.AuditLog), "AUDIT_LOG: must be stdout or the path of a file")
 }
 
-// The values of ON_EXISTING.
+func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
+
+// parseHTTP reads an http or https URL with a host.
+func parseHTTP(text string) (u *url.URL, ok bool) {
+	u, err := url.Parse(text)
+	return u, err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// The values of ON_EXISTING and of AUTH_INTROSPECTION.
 const (
 	onExistingReport = "report"
 	onExistingRepair = "repair"
-)
-
-// The values of AUTH_INTROSPECTION.
-const (
 	introspectWrites = "writes"
 	introspectOff    = "off"
 )

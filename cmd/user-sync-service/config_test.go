@@ -149,10 +149,10 @@ func TestLoad_SaysWhatIsWrong(t *testing.T) {
 		t.Run(c.name+"="+c.value, func(t *testing.T) {
 			setEnvironment(t, sound(map[string]string{c.name: c.value}))
 			_, err := Load()
-			var faults *configError
+			var faults configError
 			require.ErrorAs(t, err, &faults)
-			require.Len(t, faults.faults, 1)
-			assert.True(t, strings.HasPrefix(faults.faults[0], c.name+": "), faults.faults[0])
+			require.Len(t, faults, 1)
+			assert.True(t, strings.HasPrefix(faults[0], c.name+": "), faults[0])
 			assert.NotContains(t, err.Error(), "pw")
 		})
 	}
@@ -166,10 +166,10 @@ func TestLoad_ListsAllFaultsAtOnce(t *testing.T) {
 		"TEMPORARY_PASSWORD_DELIVERY": "d", "REQUIRED_ACTIONS": "x,x", "EMAIL_VERIFIED": "v",
 	})
 	_, err := Load()
-	var faults *configError
+	var faults configError
 	require.ErrorAs(t, err, &faults)
-	assert.Len(t, faults.faults, 20)
-	assert.Contains(t, faults.faults, "EMAIL_VERIFIED: must be true or false")
+	assert.Len(t, faults, 20)
+	assert.Contains(t, faults, "EMAIL_VERIFIED: must be true or false")
 }
 
 // A call is part of a request, and a request may be under way at a shutdown: each must
@@ -197,9 +197,9 @@ func TestLoad_KeepsCallRequestAndShutdownInThisOrder(t *testing.T) {
 			require.NoError(t, err, "%v", c)
 			continue
 		}
-		var faults *configError
+		var faults configError
 		require.ErrorAs(t, err, &faults, "%v", c)
-		assert.Equal(t, c.faults, faults.faults, "%v", c)
+		assert.Equal(t, configError(c.faults), faults, "%v", c)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -16,10 +17,14 @@ const healthcheckTimeout = 3 * time.Second
 // container that has no other program in it.
 func healthcheck(ctx context.Context) error {
 	config, _ := readEnvironment() // Only the address counts here, and it has a default.
-	address := config.probeAddress()
+	host, port := config.ListenHost, strconv.Itoa(int(config.Port))
+	if config.ManagementAddr != "" {
+		// What cannot be split, cannot be listened on either.
+		host, port, _ = net.SplitHostPort(config.ManagementAddr)
+	}
+	url := "http://" + net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port) + "/livez"
 	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
 	defer cancel()
-	url := "http://" + address + "/livez"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
@@ -35,17 +40,4 @@ func healthcheck(ctx context.Context) error {
 		return fmt.Errorf("%s answers %s", url, response.Status)
 	}
 	return nil
-}
-
-// probeAddress is where this machine reaches /livez.
-func (c Config) probeAddress() string {
-	host, port := c.ListenHost, strconv.Itoa(int(c.Port))
-	if c.ManagementAddr != "" {
-		// What cannot be split, cannot be listened on either.
-		host, port, _ = net.SplitHostPort(c.ManagementAddr)
-	}
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port)
 }

@@ -42,7 +42,7 @@ func main() {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "user-sync-service:", err)
-	_, misconfigured := errors.AsType[*configError](err)
+	_, misconfigured := errors.AsType[configError](err)
 	_, misused := errors.AsType[usageError](err)
 	if misconfigured || misused {
 		os.Exit(exitConfiguration)

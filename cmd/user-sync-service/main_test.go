@@ -82,9 +82,9 @@ func TestRun_DemoListensOnPORTUnlessAFlagSaysOtherwise(t *testing.T) {
 	assert.Contains(t, output, "http://127.0.0.1:"+port+"/")
 
 	setEnvironment(t, map[string]string{"PORT": "nonsense"})
-	misconfigured, ok := errors.AsType[*configError](run(t.Context(), []string{"demo"}, io.Discard, io.Discard))
+	misconfigured, ok := errors.AsType[configError](run(t.Context(), []string{"demo"}, io.Discard, io.Discard))
 	require.True(t, ok)
-	assert.Equal(t, []string{"PORT: must be a number in range"}, misconfigured.faults)
+	assert.Equal(t, configError{"PORT: must be a number in range"}, misconfigured)
 	status, _ = runUntilStopped(t, []string{"demo", "--port", "0"}, "/livez")
 	assert.Equal(t, http.StatusOK, status)
 }

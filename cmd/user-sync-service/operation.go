@@ -6,7 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,33 +47,19 @@ type Operation struct {
 const lastTracesTimeout = time.Second
 
 // validateOperation is Validate for what operators care about alone.
-func (o Operation) validateOperation() (found faults) {
-	found.addIf(o.LogFormat != "json" && o.LogFormat != "text", "LOG_FORMAT: must be json or text")
+func (o Operation) validateOperation(found *configError) {
+	isNoURL := func(text string) bool {
+		_, ok := parseHTTP(text)
+		return text != "" && !ok
+	}
+	protocols := []string{"", string(telemetry.GRPC), string(telemetry.HTTPProtobuf)}
+	found.addIf(!slices.Contains([]string{"json", "text"}, o.LogFormat), "LOG_FORMAT: must be json or text")
 	found.addIf(o.ManagementAddr != "" && !isAddress(o.ManagementAddr), "MANAGEMENT_ADDR: must be host:port or :port")
-	for _, endpoint := range []struct{ name, value string }{
-		{"OTEL_EXPORTER_OTLP_ENDPOINT", o.OTLPEndpoint},
-		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", o.OTLPTracesEndpoint},
-	} {
-		u, err := url.Parse(endpoint.value)
-		found.addIf(endpoint.value != "" && (err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == ""),
-			endpoint.name+": must be an http or https URL, such as http://collector:4317")
-	}
-	for _, protocol := range []struct{ name, value string }{
-		{"OTEL_EXPORTER_OTLP_PROTOCOL", o.OTLPProtocol},
-		{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", o.OTLPTracesProtocol},
-	} {
-		switch telemetry.Protocol(protocol.value) {
-		case "", telemetry.GRPC, telemetry.HTTPProtobuf:
-		default:
-			found = append(found, protocol.name+": must be grpc or http/protobuf")
-		}
-	}
-	switch o.TracesExporter {
-	case "", "otlp", tracesOff:
-	default:
-		found = append(found, "OTEL_TRACES_EXPORTER: must be otlp or none")
-	}
-	return found
+	found.addIf(isNoURL(o.OTLPEndpoint), "OTEL_EXPORTER_OTLP_ENDPOINT: must be an http or https URL, such as http://collector:4317")
+	found.addIf(isNoURL(o.OTLPTracesEndpoint), "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: must be an http or https URL, such as http://collector:4317")
+	found.addIf(!slices.Contains(protocols, o.OTLPProtocol), "OTEL_EXPORTER_OTLP_PROTOCOL: must be grpc or http/protobuf")
+	found.addIf(!slices.Contains(protocols, o.OTLPTracesProtocol), "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: must be grpc or http/protobuf")
+	found.addIf(!slices.Contains([]string{"", "otlp", tracesOff}, o.TracesExporter), "OTEL_TRACES_EXPORTER: must be otlp or none")
 }
 
 // tracesOff is the value of OTEL_TRACES_EXPORTER for no traces.

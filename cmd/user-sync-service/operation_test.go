@@ -33,10 +33,10 @@ func TestLoad_SaysWhatIsWrongWithTheOperation(t *testing.T) {
 		t.Run(c.name+"="+c.value, func(t *testing.T) {
 			setEnvironment(t, sound(map[string]string{c.name: c.value}))
 			_, err := Load()
-			var faults *configError
+			var faults configError
 			require.ErrorAs(t, err, &faults)
-			require.Len(t, faults.faults, 1)
-			assert.True(t, strings.HasPrefix(faults.faults[0], c.name+": must be "), faults.faults[0])
+			require.Len(t, faults, 1)
+			assert.True(t, strings.HasPrefix(faults[0], c.name+": must be "), faults[0])
 		})
 	}
 }
@@ -47,9 +47,9 @@ func TestLoad_ListsTheFaultsOfTheOperationAtOnce(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_PROTOCOL": "x", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "x", "OTEL_TRACES_EXPORTER": "x", "API_DOCS": "x",
 	}))
 	_, err := Load()
-	var faults *configError
+	var faults configError
 	require.ErrorAs(t, err, &faults)
-	assert.Equal(t, []string{
+	assert.Equal(t, configError{
 		"API_DOCS: must be true or false",
 		"LOG_FORMAT: must be json or text",
 		"MANAGEMENT_ADDR: must be host:port or :port",
@@ -58,7 +58,7 @@ func TestLoad_ListsTheFaultsOfTheOperationAtOnce(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_PROTOCOL: must be grpc or http/protobuf",
 		"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: must be grpc or http/protobuf",
 		"OTEL_TRACES_EXPORTER: must be otlp or none",
-	}, faults.faults)
+	}, faults)
 }
 
 func TestLoad_TakesWhatIsRightForTheOperation(t *testing.T) {

@@ -94,7 +94,7 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 			return err
 		}
 	}
-	health := app.NewHealth(provider, log)
+	health := app.NewHealth(provider.Check, log)
 	metrics.WatchKeycloak(func() telemetry.KeycloakState { return stateOf(provider.State(), health.Err()) })
 	return serve(ctx, httpapi.Config{
 		Service:        app.New(core),
@@ -124,7 +124,7 @@ func openAuditLog(name string, stdout io.Writer) (*auditlog.Log, error) {
 	}
 	log, err := auditlog.Open(name)
 	if err != nil {
-		return nil, &configError{faults: []string{"AUDIT_LOG: " + err.Error()}}
+		return nil, configError{"AUDIT_LOG: " + err.Error()}
 	}
 	return log, nil
 }

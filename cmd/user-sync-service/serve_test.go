@@ -91,7 +91,7 @@ func settingsFor(provider ports.IdentityProvider, output io.Writer) settings {
 			Traces:         noop.NewTracerProvider(),
 		},
 		metrics: metrics,
-		health:  app.NewHealth(provider, log),
+		health:  app.NewHealth(provider.Check, log),
 	}
 }
 

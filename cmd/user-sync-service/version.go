@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"runtime/debug"
+	"strings"
 
 	"user-sync-service/internal/adapters/telemetry"
 	"user-sync-service/internal/domain"
@@ -15,10 +17,7 @@ var revision string
 // build knows them.
 func version() string {
 	version, commit := versionAndRevision()
-	if commit == "" {
-		return version
-	}
-	return version + " " + commit
+	return strings.TrimSpace(version + " " + commit)
 }
 
 func versionAndRevision() (version, commit string) {
@@ -26,19 +25,13 @@ func versionAndRevision() (version, commit string) {
 	if !ok {
 		return "unknown", revision
 	}
-	version = info.Main.Version
-	if version == "" {
-		version = "(devel)"
-	}
-	if revision != "" {
-		return version, revision
-	}
+	commit = revision
 	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
+		if commit == "" && setting.Key == "vcs.revision" {
 			commit = setting.Value
 		}
 	}
-	return version, commit
+	return cmp.Or(info.Main.Version, "(devel)"), commit
 }
 
 // buildOf is what the metrics say of the running program.

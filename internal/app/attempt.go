@@ -175,7 +175,17 @@ func (s *Service) Finish(ctx context.Context, attempt *Attempt, err error) error
 	}
 	s.Observer.AuditFailed()
 	// The log is the last place where the attempt can be told.
-	s.Log.ErrorContext(ctx, "an audit event could not be recorded", "error", recordErr.Error(), "event", auditLogValue(*event))
+	s.Log.ErrorContext(ctx, "an audit event could not be recorded", "error", recordErr.Error(), "event", slog.GroupValue(
+		slog.String("time", event.Time.UTC().Format(time.RFC3339Nano)),
+		slog.String("action", string(event.Action)),
+		slog.String("outcome", string(event.Outcome)),
+		slog.String("reason", string(event.Reason)),
+		slog.String("actor", event.Actor.Name()),
+		slog.String("target", event.TargetUsername),
+		slog.String("target_id", string(event.TargetID)),
+		slog.Any("after", event.After),
+		slog.String("request_id", event.RequestID),
+	))
 	if err != nil || !event.Action.Writes() {
 		return err
 	}
@@ -207,19 +217,4 @@ func isSafetyRefusal(kind domain.Kind) bool {
 	default:
 		return false
 	}
-}
-
-// auditLogValue is an event for the ordinary log.
-func auditLogValue(event domain.AuditEvent) slog.Value {
-	return slog.GroupValue(
-		slog.String("time", event.Time.UTC().Format(time.RFC3339Nano)),
-		slog.String("action", string(event.Action)),
-		slog.String("outcome", string(event.Outcome)),
-		slog.String("reason", string(event.Reason)),
-		slog.String("actor", event.Actor.Name()),
-		slog.String("target", event.TargetUsername),
-		slog.String("target_id", string(event.TargetID)),
-		slog.Any("after", event.After),
-		slog.String("request_id", event.RequestID),
-	)
 }

@@ -26,24 +26,25 @@ func (d Delivery) showsPassword() bool { return d != DeliverByEmail }
 
 func (d Delivery) sendsMail() bool { return d == DeliverByEmail || d == DeliverBoth }
 
-// mailNewUser mails the user a link to the required actions and a password of the user's
-// own. It returns the address, or a sentence for the administrator when the mail was not
-// sent: the user exists all the same, and a reset of the password sends another.
-func (s *Service) mailNewUser(ctx context.Context, attempt *Attempt, user domain.NewUser, created domain.CreatedUser) (sentTo, warning string) {
+// mailNewUser mails the new user a link to the required actions and a password of the
+// user's own. The result gets the address, or a sentence for the administrator when the
+// mail was not sent: the user exists all the same, and a reset of the password sends another.
+func (s *Service) mailNewUser(ctx context.Context, attempt *Attempt, email domain.Email, result *SyncUserResult) {
 	problem := "could not be sent"
 	err := ctx.Err() // Too late: what became of the mail could not be told.
 	if err == nil {
-		err = s.Provider.SendActionsMail(ctx, created.ID, withUpdatePassword(created.RequiredActions), resetLinkLifespan)
+		err = s.Provider.SendActionsMail(ctx, result.ID, withUpdatePassword(result.RequiredActions), resetLinkLifespan)
 		if errors.Is(err, domain.Timeout) || errors.Is(err, domain.Unavailable) {
 			problem = "may not have gone out"
 		}
 	}
 	if err != nil {
 		s.Log.WarnContext(ctx, "a new user's mail was not sent, or it is not known", "error", domain.AsError(err).Error(), "request_id", attempt.event.RequestID)
-		return "", fmt.Sprintf("The mail to choose a password %s. Please use \"reset password\".", problem)
+		result.Warnings = append(result.Warnings, fmt.Sprintf("The mail to choose a password %s. Please use \"reset password\".", problem))
+		return
 	}
-	attempt.event.After[domain.FieldMailSentTo] = user.Email.String()
-	return user.Email.String(), ""
+	result.EmailSentTo = email.String()
+	attempt.event.After[domain.FieldMailSentTo] = result.EmailSentTo
 }
 
 // withUpdatePassword returns the actions with UpdatePassword among them.

@@ -9,64 +9,36 @@ import (
 )
 
 // complete finds out what the existing user lacks of the assignment, and gives it where
-// that is wanted and safe. Nothing is ever taken away.
+// that is wanted and safe: not to a protected user, nor to actors themselves. An effective
+// role counts as held, a group only by its own path. Nothing is ever taken away.
 func (s *Service) complete(ctx context.Context, attempt *Attempt, user domain.User, assignment domain.Assignment) (SyncUserResult, error) {
-	lacking, err := s.drift(ctx, user.ID, assignment)
+	roles, groups, err := s.held(ctx, user.ID, []domain.RealmRole{assignment.Role}, assignment.Group != "")
 	if err != nil {
 		return SyncUserResult{}, err
 	}
-	told := SyncUserResult{ID: user.ID, Drift: lacking}
-	if lacking.IsEmpty() {
+	told := SyncUserResult{ID: user.ID, Drift: lacking(assignment, roles, groups)}
+	if told.Drift.IsEmpty() || !s.Repair || !user.Managed || attempt.event.Actor.Is(user) {
 		return told, nil
 	}
-	repairable, err := s.repairable(ctx, attempt, user)
-	if err != nil {
+	err = s.unprotected(ctx, user)
+	switch {
+	case errors.Is(err, domain.ProtectedUser):
+		return told, nil
+	case err != nil:
 		return SyncUserResult{}, err
 	}
-	if !repairable {
-		return told, nil
-	}
-	return s.repair(ctx, attempt, user.ID, lacking)
+	return s.repair(ctx, attempt, user.ID, told.Drift)
 }
 
-// drift returns what the user lacks of the assignment. An effective role counts as held;
-// a group only by its own path.
-func (s *Service) drift(ctx context.Context, id domain.UserID, assignment domain.Assignment) (domain.Assignment, error) {
-	var held []domain.RealmRole
-	var groups []domain.Group
-	err, groupsErr := sideBySide(func() (err error) {
-		held, err = s.Provider.Privileges(ctx, id, []domain.RealmRole{assignment.Role})
-		return err
-	}, func() (err error) {
-		if assignment.Group != "" {
-			groups, err = s.Provider.Groups(ctx, id)
-		}
-		return err
-	})
-	if err := errors.Join(err, groupsErr); err != nil {
-		return domain.Assignment{}, err
-	}
-	var lacking domain.Assignment
-	if !slices.Contains(held, assignment.Role) {
-		lacking.Role = assignment.Role
+// lacking returns what of the assignment is not held.
+func lacking(assignment domain.Assignment, roles []domain.RealmRole, groups []domain.Group) (missing domain.Assignment) {
+	if !slices.Contains(roles, assignment.Role) {
+		missing.Role = assignment.Role
 	}
 	if !slices.Contains(groups, assignment.Group) {
-		lacking.Group = assignment.Group
+		missing.Group = assignment.Group
 	}
-	return lacking, nil
-}
-
-// repairable reports whether the user may be given what it lacks: not when the user is
-// protected, nor when actors would give it to themselves.
-func (s *Service) repairable(ctx context.Context, attempt *Attempt, user domain.User) (bool, error) {
-	if !s.Repair || !user.Managed || attempt.event.Actor.Is(user) {
-		return false, nil
-	}
-	err := s.unprotected(ctx, user)
-	if errors.Is(err, domain.ProtectedUser) {
-		return false, nil
-	}
-	return err == nil, err
+	return missing
 }
 
 // repair gives the user what it lacks. A group that the realm lacks stays away.

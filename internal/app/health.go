@@ -13,24 +13,18 @@ import (
 // healthCheckInterval is the pause between two checks of the identity provider.
 const healthCheckInterval = 5 * time.Second
 
-// Checker is the part of the identity provider that [Health] needs.
-type Checker interface {
-	Check(ctx context.Context) error
-}
-
 // Health knows whether the identity provider answered lately. It asks in the
 // background, so that a question about health never waits for the provider.
 type Health struct {
-	provider Checker
-	log      *slog.Logger
-	last     atomic.Pointer[checkResult] // nil: not checked yet
+	ask  func(context.Context) error
+	log  *slog.Logger
+	last atomic.Pointer[error] // nil: not checked yet; else what the last check returned
 }
 
-type checkResult struct{ err error }
-
-// NewHealth makes a Health that counts as unhealthy until Run has had a first answer.
-func NewHealth(provider Checker, log *slog.Logger) *Health {
-	return &Health{provider: provider, log: log}
+// NewHealth makes a Health that counts as unhealthy until Run has had a first answer of
+// ask, which is the identity provider's Check.
+func NewHealth(ask func(context.Context) error, log *slog.Logger) *Health {
+	return &Health{ask: ask, log: log}
 }
 
 // Run checks the provider at once and then every few seconds until ctx ends.
@@ -50,20 +44,20 @@ func (h *Health) Run(ctx context.Context) {
 // Err returns nil when the last check succeeded, else why it did not.
 func (h *Health) Err() error {
 	if last := h.last.Load(); last != nil {
-		return last.err
+		return *last
 	}
 	return &domain.Error{Kind: domain.Unavailable, Err: errors.New("not checked yet")}
 }
 
 // check logs only changes: an outage of an hour is two lines, not hundreds.
 func (h *Health) check(ctx context.Context) {
-	err := h.provider.Check(ctx)
+	err := h.ask(ctx)
 	if ctx.Err() != nil {
 		return
 	}
-	before := h.last.Swap(&checkResult{err})
+	before := h.last.Swap(&err)
 	switch {
-	case before != nil && (before.err == nil) == (err == nil):
+	case before != nil && (*before == nil) == (err == nil):
 	case err != nil:
 		h.log.ErrorContext(ctx, "the identity provider is not usable", "error", err)
 	default:

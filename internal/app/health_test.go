@@ -42,7 +42,7 @@ func TestHealth_FollowsTheProvider(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		provider := &checker{}
-		health := app.NewHealth(provider, slog.New(slog.NewTextHandler(&log, nil)))
+		health := app.NewHealth(provider.Check, slog.New(slog.NewTextHandler(&log, nil)))
 		require.ErrorIs(t, health.Err(), domain.Unavailable, "unhealthy until the first answer")
 		assert.Zero(t, provider.checks, "asking does not check")
 
@@ -70,7 +70,7 @@ func TestHealth_FollowsTheProvider(t *testing.T) {
 func TestHealth_LogsAProviderThatIsDownFromTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		health := app.NewHealth(&checker{err: &domain.Error{Kind: domain.Internal}}, slog.New(slog.NewTextHandler(&log, nil)))
+		health := app.NewHealth((&checker{err: &domain.Error{Kind: domain.Internal}}).Check, slog.New(slog.NewTextHandler(&log, nil)))
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { health.Run(ctx) })

@@ -33,34 +33,19 @@ func (m roleMove) isEmpty() bool {
 	return m.given.IsEmpty() && len(m.roles) == 0 && len(m.groups) == 0
 }
 
-// planMove finds out what it takes to move the user to the assignment, once it is sure
-// that this grants nothing that the role map does not name.
-func (s *Service) planMove(ctx context.Context, id domain.UserID, to domain.Assignment, fineractRole string) (roleMove, error) {
-	if err := s.checkGrant(ctx, to); err != nil {
-		return roleMove{}, err
-	}
-	return s.wayTo(ctx, id, roleMove{to: to, fineractRole: fineractRole})
-}
-
-// wayTo finds out what is left of the move.
+// wayTo finds out what it takes, or still takes, to make the move.
 func (s *Service) wayTo(ctx context.Context, id domain.UserID, move roleMove) (roleMove, error) {
 	memberships, err := s.Provider.Memberships(ctx, id)
 	if err != nil {
 		return roleMove{}, err
 	}
-	to := move.to
-	move = roleMove{to: to, fineractRole: move.fineractRole, heldRoles: memberships.Roles, heldGroups: memberships.Groups}
-	if !slices.Contains(move.heldRoles, to.Role) {
-		move.given.Role = to.Role
-	}
-	if !slices.Contains(move.heldGroups, to.Group) {
-		move.given.Group = to.Group
-	}
+	to, roles, groups := move.to, memberships.Roles, memberships.Groups
+	move = roleMove{to: to, fineractRole: move.fineractRole, given: lacking(to, roles, groups), heldRoles: roles, heldGroups: groups}
 	for _, other := range s.Roles.Assignments() {
-		if other.Role != to.Role && slices.Contains(move.heldRoles, other.Role) && !slices.Contains(move.roles, other.Role) {
+		if other.Role != to.Role && slices.Contains(roles, other.Role) && !slices.Contains(move.roles, other.Role) {
 			move.roles = append(move.roles, other.Role)
 		}
-		if other.Group != to.Group && slices.Contains(move.heldGroups, other.Group) && !slices.Contains(move.groups, other.Group) {
+		if other.Group != to.Group && slices.Contains(groups, other.Group) && !slices.Contains(move.groups, other.Group) {
 			move.groups = append(move.groups, other.Group)
 		}
 	}

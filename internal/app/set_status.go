@@ -27,22 +27,17 @@ func (s *Service) SetStatus(ctx context.Context, attempt *Attempt, username doma
 			return err
 		}
 	}
-	return s.write(ctx, attempt, before, after, func() error { return s.switchAccount(ctx, user.ID, enabled) })
-}
-
-func (s *Service) switchAccount(ctx context.Context, id domain.UserID, enabled bool) error {
-	if err := s.Provider.SetEnabled(ctx, id, enabled); err != nil {
-		return err
-	}
-	if enabled {
-		return nil
-	}
-	if err := s.Provider.EndSessions(ctx, id); err != nil {
-		return &domain.Error{
-			Kind:    domain.AsError(err).Kind,
-			Message: "The user is disabled now, but still has open sessions. Please disable again.",
-			Err:     err,
+	return s.write(ctx, attempt, before, after, func() error {
+		if err := s.Provider.SetEnabled(ctx, user.ID, enabled); err != nil || enabled {
+			return err
 		}
-	}
-	return nil
+		if err := s.Provider.EndSessions(ctx, user.ID); err != nil {
+			return &domain.Error{
+				Kind:    domain.AsError(err).Kind,
+				Message: "The user is disabled now, but still has open sessions. Please disable again.",
+				Err:     err,
+			}
+		}
+		return nil
+	})
 }

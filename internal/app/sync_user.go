@@ -46,22 +46,17 @@ type SyncUserResult struct {
 // realm lacks the mapped role, and what CreateUser of the identity provider returns.
 func (s *Service) SyncUser(ctx context.Context, attempt *Attempt, in SyncUserInput) (SyncUserResult, error) {
 	result, err := s.syncUser(ctx, attempt, in)
-	s.Observer.Synced(syncOutcome(result, err))
-	return result, err
-}
-
-// syncOutcome is what operators count.
-func syncOutcome(result SyncUserResult, err error) string {
+	outcome := "exists"
 	switch {
 	case err != nil:
-		return string(outcomeOf(domain.AsError(err).Kind))
+		outcome = string(outcomeOf(domain.AsError(err).Kind))
 	case result.Created:
-		return "created"
+		outcome = "created"
 	case !result.Repaired.IsEmpty():
-		return "repaired"
-	default:
-		return "exists"
+		outcome = "repaired"
 	}
+	s.Observer.Synced(outcome)
+	return result, err
 }
 
 func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInput) (SyncUserResult, error) {
@@ -90,11 +85,7 @@ func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 	result := SyncUserResult{ID: created.ID, Created: true, Password: user.Password, RequiredActions: created.RequiredActions}
 	result.Warnings = s.leftOut(ctx, attempt, user, created)
 	if s.Delivery.sendsMail() {
-		var warning string
-		result.EmailSentTo, warning = s.mailNewUser(ctx, attempt, user, created)
-		if warning != "" {
-			result.Warnings = append(result.Warnings, warning)
-		}
+		s.mailNewUser(ctx, attempt, user.Email, &result)
 	}
 	return result, nil
 }

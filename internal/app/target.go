@@ -18,19 +18,14 @@ func (s *Service) target(ctx context.Context, attempt *Attempt, username domain.
 		return domain.User{}, err
 	}
 	var user domain.User
-	err := s.whileConfirming(ctx, attempt, func() error {
-		var err error
-		user, err = s.Provider.FindUser(ctx, username)
-		if err != nil {
+	err := s.whileConfirming(ctx, attempt, func() (err error) {
+		if user, err = s.Provider.FindUser(ctx, username); err != nil {
 			return err
 		}
 		attempt.event.TargetID = user.ID
 		return s.unprotected(ctx, user)
 	})
-	if err != nil {
-		return domain.User{}, err
-	}
-	return user, nil
+	return user, err
 }
 
 // unprotected returns ProtectedUser when anything protects the user whom the provider
@@ -40,24 +35,29 @@ func (s *Service) unprotected(ctx context.Context, user domain.User) error {
 	if err := s.Guard.CheckName(user.Username); err != nil {
 		return err
 	}
-	var privileges []domain.RealmRole
-	var groups []domain.Group
-	err, groupsErr := sideBySide(func() (err error) {
-		privileges, err = s.Provider.Privileges(ctx, user.ID, s.Guard.ProtectedRoles)
-		return err
-	}, func() (err error) {
-		if len(s.Guard.ProtectedGroups) > 0 {
-			groups, err = s.Provider.Groups(ctx, user.ID)
-		}
-		return err
-	})
-	if err := errors.Join(err, groupsErr); err != nil {
+	privileges, groups, err := s.held(ctx, user.ID, s.Guard.ProtectedRoles, len(s.Guard.ProtectedGroups) > 0)
+	if err != nil {
 		return err
 	}
 	if len(privileges) > 0 {
 		return &domain.Error{Kind: domain.ProtectedUser, Err: fmt.Errorf("the target holds %q", privileges)}
 	}
 	return s.Guard.CheckGroups(groups)
+}
+
+// held returns which of the roles the user effectively holds and, where they matter, the
+// user's groups.
+func (s *Service) held(ctx context.Context, id domain.UserID, of []domain.RealmRole, groupsMatter bool) (roles []domain.RealmRole, groups []domain.Group, err error) {
+	err, groupsErr := sideBySide(func() (err error) {
+		roles, err = s.Provider.Privileges(ctx, id, of)
+		return err
+	}, func() (err error) {
+		if groupsMatter {
+			groups, err = s.Provider.Groups(ctx, id)
+		}
+		return err
+	})
+	return roles, groups, errors.Join(err, groupsErr)
 }
 
 // notSelf returns ProtectedUser when the target is the actor. Administrators who lock

@@ -49,7 +49,10 @@ func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username dom
 	var move roleMove
 	if in.FineractRole != "" {
 		in.Change.Attributes = withRole(in.Change.Attributes, in.FineractRole)
-		if move, err = s.planMove(ctx, user.ID, assignment, in.FineractRole); err != nil {
+		if err := s.checkGrant(ctx, assignment); err != nil {
+			return UpdateUserResult{}, err
+		}
+		if move, err = s.wayTo(ctx, user.ID, roleMove{to: assignment, fineractRole: in.FineractRole}); err != nil {
 			return UpdateUserResult{}, err
 		}
 	}

@@ -50,15 +50,14 @@ func (a *api) getStatus(ctx context.Context, attempt *app.Attempt, user target, 
 
 // readDetail reads the parameter "detail".
 func readDetail(_ http.ResponseWriter, r *http.Request, _ target) (detailed bool, err error) {
-	const parameter, full = "detail", "full"
-	values := r.URL.Query()[parameter]
-	if len(values) == 0 {
+	const parameter = "detail"
+	switch values := r.URL.Query()[parameter]; {
+	case len(values) == 0:
 		return false, nil
+	case len(values) == 1 && values[0] == "full":
+		return true, nil
 	}
-	if len(values) > 1 || values[0] != full {
-		return false, invalidMember(parameter, "must be full, or absent")
-	}
-	return true, nil
+	return false, invalidMember(parameter, "must be full, or absent")
 }
 
 func userBodyOf(status app.Status) userBody {

@@ -89,22 +89,16 @@ func (a *api) recoverPanic(next http.Handler) http.Handler {
 	})
 }
 
-// panicError keeps the stack for the log and returns the failure that the panic is.
+// panicError keeps the stack for the log and returns the failure that the panic is. Its
+// value is told where it is a text or an error; others could hold anything.
 func (a *api) panicError(r *http.Request, cause any) error {
 	a.Log.ErrorContext(r.Context(), "panic", "stack", string(debug.Stack()), "request_id", requestOf(r).id)
-	return &domain.Error{Kind: domain.Internal, Err: fmt.Errorf("panic: %s", panicText(cause))}
-}
-
-// panicText is what may be logged of a panic's value: other values than texts and
-// errors could hold anything, so only their type is told.
-func panicText(cause any) string {
-	switch cause := cause.(type) {
-	case string:
-		return cause
-	case error:
-		return cause.Error()
+	switch cause.(type) {
+	case string, error:
+	default:
+		cause = fmt.Sprintf("a value of type %T", cause)
 	}
-	return fmt.Sprintf("a value of type %T", cause)
+	return &domain.Error{Kind: domain.Internal, Err: fmt.Errorf("panic: %v", cause)}
 }
 
 // logLevel follows the status: 5xx is ours to look at, an absent provider less so.

@@ -35,8 +35,11 @@ func (a *api) protected(action domain.Action, handle useCase) http.HandlerFunc {
 		r = r.WithContext(ctx)
 		attempt := a.begin(r, action)
 		said, err := a.perform(w, r, attempt, handle)
-		if err != nil {
-			err = inTime(ctx, domain.AsError(err))
+		// A provider that was too slow for the request is not away. Those below cannot tell: to
+		// them the request's deadline and a caller who has gone are both the end of a context.
+		if failure := *domain.AsError(err); failure.Kind == domain.Unavailable && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			failure.Kind = domain.Timeout
+			err = &failure
 		}
 		err = a.Service.Finish(ctx, attempt, err)
 		switch {
@@ -74,29 +77,15 @@ func (a *api) perform(w http.ResponseWriter, r *http.Request, attempt *app.Attem
 			said, err = reply{}, a.panicError(r, cause)
 		}
 	}()
-	err = a.Service.Admit(r.Context(), attempt, app.Caller{Token: accessToken(r.Header), CrossSite: a.crossSite(r)})
+	// A gateway turns the browser's cookies into a token, so a token alone does not show that
+	// the administrator meant the request.
+	crossSite := a.CrossOrigin.Check(r) != nil
+	err = a.Service.Admit(r.Context(), attempt, app.Caller{Token: accessToken(r.Header), CrossSite: crossSite})
 	if err != nil {
 		return reply{}, err
 	}
 	return handle(w, r, attempt)
 }
-
-// inTime tells a provider that was too slow for the request from one that is away. Those
-// below cannot: to them the request's deadline and a caller who has gone are both the end
-// of a context.
-func inTime(ctx context.Context, failure *domain.Error) *domain.Error {
-	if failure.Kind != domain.Unavailable || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return failure
-	}
-	late := *failure
-	late.Kind = domain.Timeout
-	return &late
-}
-
-// crossSite reports whether a browser sent the request on behalf of another site: a
-// gateway turns the browser's cookies into a token, so a token alone does not show that
-// the administrator meant it.
-func (a *api) crossSite(r *http.Request) bool { return a.CrossOrigin.Check(r) != nil }
 
 // accessToken returns the token of the first header that holds one. The gateways set
 // one of the three; no other header of theirs can be trusted.

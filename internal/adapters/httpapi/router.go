@@ -5,6 +5,7 @@
 package httpapi
 
 import (
+	"cmp"
 	_ "embed"
 	"log/slog"
 	"net/http"
@@ -113,10 +114,7 @@ func (a *api) notFound(w http.ResponseWriter, r *http.Request) {
 // methodNotAllowed answers requests for a route with another method. It says which
 // methods the route has (RFC 9110, section 15.5.6).
 func (a *api) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.Path
-	if r.URL.RawPath != "" {
-		path = r.URL.RawPath
-	}
+	path := cmp.Or(r.URL.RawPath, r.URL.Path)
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
 		if a.mux.Match(chi.NewRouteContext(), method, path) {
 			w.Header().Add("Allow", method)

@@ -46,25 +46,22 @@ func (a *api) syncUser(w http.ResponseWriter, r *http.Request, attempt *app.Atte
 	if err != nil {
 		return reply{}, err
 	}
-	if !result.Created {
-		return reply{status: http.StatusOK, body: syncedBody{
-			Status:   "exists",
-			Message:  "User " + in.Username.String() + " already exists in Keycloak",
-			ID:       result.ID,
-			Warnings: result.Warnings,
-			Drift:    assignmentBodyOf(result.Drift),
-			Repaired: assignmentBodyOf(result.Repaired),
-		}}, nil
-	}
-	return reply{status: http.StatusCreated, body: syncedBody{
-		Status:            "success",
-		Message:           "User " + in.Username.String() + " synced to Keycloak successfully",
+	body := syncedBody{
+		Status:            "exists",
+		Message:           "User " + in.Username.String() + " already exists in Keycloak",
 		ID:                result.ID,
 		TemporaryPassword: shownSecret{result.Password},
-		RequiredActions:   orEmpty(result.RequiredActions),
 		EmailSentTo:       result.EmailSentTo,
 		Warnings:          result.Warnings,
-	}}, nil
+		Drift:             assignmentBodyOf(result.Drift),
+		Repaired:          assignmentBodyOf(result.Repaired),
+	}
+	if !result.Created {
+		return reply{status: http.StatusOK, body: body}, nil
+	}
+	body.Status, body.Message = "success", "User "+in.Username.String()+" synced to Keycloak successfully"
+	body.RequiredActions = orEmpty(result.RequiredActions)
+	return reply{status: http.StatusCreated, body: body}, nil
 }
 
 // readSyncUser looks at the members in the order that the contract fixes: username,
