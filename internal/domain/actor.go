@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -18,12 +19,7 @@ type Actor struct {
 }
 
 // Name returns the username, or else the subject.
-func (a Actor) Name() string {
-	if a.Username != "" {
-		return a.Username
-	}
-	return a.Subject
-}
+func (a Actor) Name() string { return cmp.Or(a.Username, a.Subject) }
 
 // HasAnyRole reports whether the actor holds one of the roles, which are exact names.
 func (a Actor) HasAnyRole(roles []string) bool {

@@ -55,8 +55,8 @@ type AuditEvent struct {
 	Outcome        Outcome
 	// Reason is why the attempt was refused or failed; empty when it was allowed.
 	Reason Kind
-	// NotEnforced is why the caller would have been refused, had callers been checked
-	// in earnest; empty: would not.
+	// NotEnforced is why the caller would have been refused if checks of callers were
+	// enforced; empty: it would not have been.
 	NotEnforced Kind
 	// FineractRole and Assignment are the mapping used; empty where none was.
 	FineractRole string

@@ -24,7 +24,7 @@ func GeneratePassword(random io.Reader, policy PasswordPolicy, username Username
 	}
 	avoided := ""
 	if policy.NotContainsUsername {
-		avoided = username.String()
+		avoided = strings.ToLower(username.String())
 	}
 	var violation error
 	for _, shape := range policy.shapes() {
@@ -111,8 +111,8 @@ func (p PasswordPolicy) parts() [][]characterClass {
 }
 
 // generate draws the class of every position first, then the characters. A character may be
-// neither its left neighbour nor one that completes the avoided name, in whatever letter
-// case; so none has to be drawn again.
+// neither its left neighbour nor one that completes the avoided name (in lower case),
+// whatever its own letter case; so none has to be drawn again.
 func (s shape) generate(random io.Reader, avoided string) (string, error) {
 	alphabets := make([]string, 0, s.length)
 	everything := ""
@@ -133,7 +133,6 @@ func (s shape) generate(random io.Reader, avoided string) (string, error) {
 		alphabets[i], alphabets[j] = alphabets[j], alphabets[i]
 	}
 
-	avoided = strings.ToLower(avoided)
 	password := make([]byte, 0, s.length)
 	for _, alphabet := range alphabets {
 		for _, forbidden := range completing(avoided, password) + string(password[max(0, len(password)-1):]) {
@@ -151,14 +150,10 @@ func (s shape) generate(random io.Reader, avoided string) (string, error) {
 // completing returns the characters that would make the password end with the name, which
 // is in lower case.
 func completing(name string, password []byte) string {
-	if name == "" {
+	if name == "" || !strings.HasSuffix(strings.ToLower(string(password)), name[:len(name)-1]) {
 		return ""
 	}
-	start, last := name[:len(name)-1], name[len(name)-1:]
-	end := password[max(0, len(password)-len(start)):]
-	if strings.ToLower(string(end)) != start {
-		return ""
-	}
+	last := name[len(name)-1:]
 	return last + strings.ToUpper(last)
 }
 

@@ -16,16 +16,16 @@ import (
 //     either done the whole operation or, as far as anyone can tell, none of it.
 //   - Besides the kinds named below it may return Unavailable (cannot be reached, or the
 //     connection broke), Timeout (no answer in time), Overloaded (too many calls are under
-//     way), BadAnswer (an answer that is none) and Internal (the provider refuses our own
+//     way), BadAnswer (an invalid answer) and Internal (the provider refuses our own
 //     credentials or rights). The first two may come after a write has happened.
-//   - What failed may be tried again before it returns, except where it says never:
-//     repeating the other writes changes nothing.
+//   - It may retry before it returns, unless its comment says never: doing one of the other
+//     writes again changes nothing.
 //   - When SetEnabled, UpdateUser or SetRequiredActions returns nil, the change holds, also
 //     when others wrote the same user at the same moment. Where one of two such writes can
-//     be lost, the provider looks after the write and writes again, a bounded number of
-//     times. When it cannot bring the change about it returns Partial: the change is
-//     incomplete, and sending it again is safe. Of two changes that exclude each other,
-//     one holds.
+//     be lost, the provider reads the user after its write and, if the change is gone, writes
+//     again, a bounded number of times. When it cannot bring the change about it returns
+//     Partial: the change is incomplete, and sending it again is safe. Of two changes that
+//     exclude each other, one holds.
 //   - No write leaves an attribute with two values. One that has them already is mended by
 //     the next write of the user, and never keeps SetEnabled from working.
 //   - A method that takes a UserID returns NotFound when there is no such user.
@@ -82,7 +82,7 @@ type IdentityProvider interface {
 	// taken, either of the two), InvalidField when the realm's rules refuse a field,
 	// PasswordRefused when they refuse the password, and Partial when a user was made,
 	// could not be finished, and could not be removed either, or when it cannot be told
-	// whether one was made. It is never tried again once the provider may have seen it.
+	// whether one was made. It is never retried once the provider may have seen it.
 	//
 	// Of any number of simultaneous calls with one username, or one e-mail address,
 	// exactly one succeeds and the others return a conflict.
@@ -123,10 +123,10 @@ type IdentityProvider interface {
 	SetRequiredActions(ctx context.Context, id domain.UserID, actions []domain.RequiredAction) error
 
 	// SendActionsMail mails the user a link, valid for lifespan, that leads through the
-	// actions; the user's required actions stay as they are. It is never tried again once
-	// the provider may have seen it: after Timeout or Unavailable the mail may have gone
-	// out. It returns NoEmail, UserDisabled, or EmailDeliveryFailed when the provider
-	// cannot send mails.
+	// actions; the user's required actions stay as they are. It is never retried once the
+	// provider may have seen it: after Timeout or Unavailable the mail may have gone out.
+	// It returns NoEmail, UserDisabled, or EmailDeliveryFailed when the provider cannot
+	// send mails.
 	SendActionsMail(ctx context.Context, id domain.UserID, actions []domain.RequiredAction, lifespan time.Duration) error
 
 	// Check reports whether the provider answers and accepts the service's credentials.

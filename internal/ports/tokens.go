@@ -6,8 +6,8 @@ import (
 	"user-sync-service/internal/domain"
 )
 
-// TokenVerifier tells whose access token a caller has shown, without asking anybody
-// once it knows the identity provider's keys. It is safe for concurrent use.
+// TokenVerifier tells whose access token a caller has shown. Once it knows the identity
+// provider's keys, it makes no request for that. It is safe for concurrent use.
 type TokenVerifier interface {
 	// Verify returns the actor. For anything but a valid access token, the empty text
 	// too, it returns Unauthenticated. While the keys are not known, or a key that it has not

@@ -128,14 +128,9 @@ func readKeys(answer []byte) (map[string][]jose.JSONWebKey, error) {
 }
 
 func isUsable(key jose.JSONWebKey) bool {
-	if key.KeyID == "" || (key.Use != "" && key.Use != "sig") {
-		return false
-	}
-	switch key.Key.(type) {
-	case *rsa.PublicKey, *ecdsa.PublicKey:
-		return true
-	}
-	return false
+	_, isRSA := key.Key.(*rsa.PublicKey)
+	_, isECDSA := key.Key.(*ecdsa.PublicKey)
+	return key.KeyID != "" && (key.Use == "" || key.Use == "sig") && (isRSA || isECDSA)
 }
 
 // get reads one of the realm's documents, measured and traced. The context is the

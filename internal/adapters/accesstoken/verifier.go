@@ -114,16 +114,12 @@ func (v *Verifier) Verify(ctx context.Context, token string) (domain.Actor, erro
 // verify returns the claims of a token and the keys that have signed it, which may be
 // newer than the known ones.
 func (v *Verifier) verify(ctx context.Context, token string, known *keySet) (claims, *keySet, error) {
-	header, payload, err := parse(token)
+	header, claimed, err := parse(token)
 	if err != nil {
 		return claims{}, nil, err
 	}
-	// These checks prove nothing yet. They keep a token that would be refused anyway from
-	// making the keyring fetch keys.
-	claimed, err := readClaims(payload)
-	if err != nil {
-		return claims{}, nil, err
-	}
+	// This proves nothing yet. It keeps a token that would be refused anyway from making the
+	// keyring fetch keys.
 	if err := claimed.check(v.now(), known.issuers, v.clients); err != nil {
 		return claims{}, nil, err
 	}
@@ -132,17 +128,14 @@ func (v *Verifier) verify(ctx context.Context, token string, known *keySet) (cla
 			return claims{}, nil, err
 		}
 	}
-	if payload, err = v.verifySignature(ctx, token, known.suitable(header)); err != nil {
-		return claims{}, nil, err
-	}
-	signed, err := readClaims(payload)
+	signed, err := v.verifySignature(ctx, token, known.suitable(header))
 	return signed, known, err
 }
 
-// verifySignature returns the payload if one of the keys has signed it.
-func (v *Verifier) verifySignature(ctx context.Context, token string, keys []crypto.PublicKey) ([]byte, error) {
+// verifySignature returns the claims if one of the keys has signed them.
+func (v *Verifier) verifySignature(ctx context.Context, token string, keys []crypto.PublicKey) (claims, error) {
 	if len(keys) == 0 {
-		return nil, refuse("the key is for another algorithm")
+		return claims{}, refuse("the key is for another algorithm")
 	}
 	// claims.check sees to the issuer and the clients, of which go-oidc knows only one each.
 	verifier := oidc.NewVerifier("", &oidc.StaticKeySet{PublicKeys: keys}, &oidc.Config{
@@ -153,13 +146,13 @@ func (v *Verifier) verifySignature(ctx context.Context, token string, keys []cry
 	})
 	verified, err := verifier.Verify(ctx, token)
 	if _, expired := errors.AsType[*oidc.TokenExpiredError](err); expired {
-		return nil, refuse("expired")
+		return claims{}, refuse("expired")
 	}
 	var payload json.RawMessage
 	if err != nil || verified.Claims(&payload) != nil {
-		return nil, refuse("signature, or the form of a standard claim")
+		return claims{}, refuse("signature, or the form of a standard claim")
 	}
-	return payload, nil
+	return readClaims(payload)
 }
 
 // algorithms are those with a public key that Keycloak offers and go-oidc knows; neither
@@ -169,29 +162,30 @@ func algorithms[A ~string]() []A {
 }
 
 // parse takes a token apart. What it returns is not verified.
-func parse(token string) (jose.Header, []byte, error) {
+func parse(token string) (jose.Header, claims, error) {
 	switch {
 	case token == "":
-		return jose.Header{}, nil, refuse("no token")
+		return jose.Header{}, claims{}, refuse("no token")
 	case len(token) > maxToken:
-		return jose.Header{}, nil, refuse("longer than any token")
+		return jose.Header{}, claims{}, refuse("longer than any token")
 	case strings.ContainsFunc(token, notInTokens):
 		// go-jose and base64 would skip white space, and go-oidc also takes the JSON forms
 		// of a signature, which have headers that are not signed.
-		return jose.Header{}, nil, refuse("malformed")
+		return jose.Header{}, claims{}, refuse("malformed")
 	}
 	signed, err := jose.ParseSignedCompact(token, algorithms[jose.SignatureAlgorithm]())
 	if _, other := errors.AsType[*jose.ErrUnexpectedSignatureAlgorithm](err); other {
-		return jose.Header{}, nil, refuse("an algorithm that does not count")
+		return jose.Header{}, claims{}, refuse("an algorithm that does not count")
 	}
 	if err != nil {
-		return jose.Header{}, nil, refuse("malformed")
+		return jose.Header{}, claims{}, refuse("malformed")
 	}
 	header := signed.Signatures[0].Protected
 	if header.KeyID == "" {
-		return jose.Header{}, nil, refuse("it names no key")
+		return jose.Header{}, claims{}, refuse("it names no key")
 	}
-	return header, signed.UnsafePayloadWithoutVerification(), nil
+	claimed, err := readClaims(signed.UnsafePayloadWithoutVerification())
+	return header, claimed, err
 }
 
 // notInTokens reports whether r has no place in a signature's compact form.

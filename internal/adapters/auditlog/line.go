@@ -59,10 +59,22 @@ type mapping struct {
 	Group        domain.Group     `json:"group"`
 }
 
-func newLine(event domain.AuditEvent) line {
+// cut shortens a text to longestText.
+func cut(text string) string {
+	if characters := []rune(text); len(characters) > longestText {
+		return string(characters[:longestText]) + "…"
+	}
+	return text
+}
+
+// encode returns the event's line with its newline.
+func encode(event domain.AuditEvent) ([]byte, error) {
+	var encoded bytes.Buffer
+	encoder := json.NewEncoder(&encoded)
+	encoder.SetEscapeHTML(false)
 	who := actor(event.Actor)
 	who.Roles = append([]string{}, who.Roles...) // Never null: that would be a second way to say none.
-	return line{
+	err := encoder.Encode(line{
 		Type:          marker,
 		Time:          event.Time.UTC().Format(timeFormat),
 		Action:        event.Action,
@@ -78,27 +90,8 @@ func newLine(event domain.AuditEvent) line {
 		Mapping:       mapping{cut(event.FineractRole), event.Assignment.Role, event.Assignment.Group},
 		Before:        event.Before,
 		After:         event.After,
-	}
-}
-
-// cut shortens a text to longestText.
-func cut(text string) string {
-	count := 0
-	for i := range text {
-		if count == longestText {
-			return text[:i] + "…"
-		}
-		count++
-	}
-	return text
-}
-
-// encode returns the event's line with its newline.
-func encode(event domain.AuditEvent) ([]byte, error) {
-	var encoded bytes.Buffer
-	encoder := json.NewEncoder(&encoded)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(newLine(event)); err != nil {
+	})
+	if err != nil {
 		// The cause is left out: it may quote the value.
 		return nil, errors.New("the fields before or after the change cannot be encoded")
 	}

@@ -13,6 +13,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"user-sync-service/internal/domain"
 	"user-sync-service/internal/ports"
@@ -98,9 +99,12 @@ func (l *Log) follow() error {
 	if l.path == "" {
 		return nil
 	}
-	same, err := l.sink.isAt(l.path)
-	if same || err != nil {
+	held, err := l.sink.file.Stat()
+	if err != nil { // The log was closed.
 		return err
+	}
+	if named, err := os.Stat(l.path); err == nil && os.SameFile(held, named) {
+		return nil
 	}
 	next, err := openSink(l.path)
 	if err != nil {

@@ -72,7 +72,7 @@ func awaitReader(file *os.File, patience time.Duration) error {
 		case ready == 0:
 			return errors.New("its reader has stalled")
 		case state[0].Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0:
-			return errors.New("nobody reads it any more")
+			return errors.New("its reader is gone")
 		}
 		return tryDevice(fd)
 	})

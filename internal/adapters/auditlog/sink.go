@@ -89,16 +89,6 @@ func endsTorn(path string) (bool, error) {
 	return last[0] != '\n', nil
 }
 
-// isAt reports whether path leads to the open file. It fails on a closed file.
-func (s *sink) isAt(path string) (bool, error) {
-	held, err := s.file.Stat()
-	if err != nil {
-		return false, err
-	}
-	named, err := os.Stat(path)
-	return err == nil && os.SameFile(held, named), nil
-}
-
 // reserve makes sure, as far as it can tell, that lines can be written. It waits for a
 // stream's reader.
 func (s *sink) reserve() error {

@@ -42,7 +42,7 @@ func TestStream_RefusesWhenTheReaderHasGone(t *testing.T) {
 	require.NoError(t, reader.Close())
 	err := log.Reserve(t.Context())
 	requireUnavailable(t, err)
-	assert.Contains(t, err.Error(), "nobody reads it any more")
+	assert.Contains(t, err.Error(), "its reader is gone")
 	requireUnavailable(t, log.Record(t.Context(), fullEvent()))
 }
 

@@ -1,6 +1,7 @@
 package keycloak
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -57,11 +58,11 @@ func posixClasses() map[string]string {
 // engines accept but read differently: a class within a class, an intersection of classes,
 // and octal numbers.
 func translatePattern(java string) (string, bool) {
+	// A quotation (without \E to the end), a named class, an escape, or what stands for itself.
+	tokens := regexp.MustCompile(`(?s)\\Q.*?(?:\\E|$)|\\[pP]\{[^}]*\}|\\.?|&&|\[\^|.`)
 	var out strings.Builder
 	inClass := false
-	for rest := java; rest != ""; {
-		token := nextToken(rest)
-		rest = rest[len(token):]
+	for _, token := range tokens.FindAllString(java, -1) {
 		switch {
 		case inClass && strings.HasPrefix(token, `\Q`):
 			return "", false
@@ -93,25 +94,4 @@ func translatePattern(java string) (string, bool) {
 		out.WriteString(token)
 	}
 	return out.String(), true
-}
-
-// nextToken returns the pattern's first token.
-func nextToken(rest string) string {
-	switch {
-	case strings.HasPrefix(rest, `\Q`):
-		if end := strings.Index(rest, `\E`); end >= 0 {
-			return rest[:end+2]
-		}
-		return rest // Without \E, Java quotes to the end.
-	case strings.HasPrefix(rest, `\p{`), strings.HasPrefix(rest, `\P{`):
-		if end := strings.IndexByte(rest, '}'); end >= 0 {
-			return rest[:end+1]
-		}
-		return rest[:2]
-	case strings.HasPrefix(rest, `\`):
-		return rest[:min(2, len(rest))]
-	case strings.HasPrefix(rest, "&&"), strings.HasPrefix(rest, "[^"):
-		return rest[:2]
-	}
-	return rest[:1]
 }

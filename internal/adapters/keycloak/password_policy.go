@@ -15,7 +15,9 @@ import (
 func (p *Provider) parsePasswordPolicy(text string) domain.PasswordPolicy {
 	var policy domain.PasswordPolicy
 	for rule := range strings.SplitSeq(text, " and ") {
-		name, argument := cutRule(rule)
+		name, rest, _ := strings.Cut(strings.TrimSpace(rule), "(")
+		name = strings.TrimSpace(name)
+		argument := rest[:max(0, len(rest)-1)] // Parentheses may be in it; the last one closes it.
 		switch name {
 		case "length":
 			policy.MinLength = count(argument, 8)
@@ -49,14 +51,6 @@ func (p *Provider) parsePasswordPolicy(text string) domain.PasswordPolicy {
 		}
 	}
 	return policy
-}
-
-// cutRule takes a rule apart. The argument may contain parentheses; the last character is the
-// closing one.
-func cutRule(rule string) (name, argument string) {
-	rule = strings.TrimSpace(rule)
-	name, rest, _ := strings.Cut(rule, "(")
-	return strings.TrimSpace(name), rest[:max(0, len(rest)-1)]
 }
 
 // count reads the number of a rule, or returns Keycloak's default.

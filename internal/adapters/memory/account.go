@@ -30,17 +30,13 @@ func (a *account) isLocked(now time.Time) bool {
 // rules have accepted them.
 func (a *account) dropBlanks() {
 	blank := func(text string) bool { return strings.TrimSpace(text) == "" }
-	if blank(a.FirstName) {
-		a.FirstName = ""
-	}
-	if blank(a.LastName) {
-		a.LastName = ""
+	for _, name := range []*string{&a.FirstName, &a.LastName} {
+		if blank(*name) {
+			*name = ""
+		}
 	}
 	maps.DeleteFunc(a.Attributes, func(_ domain.Attribute, value string) bool { return blank(value) })
 }
-
-// unlock lifts a lock.
-func (a *account) unlock() { a.locked, a.lockedUntil = false, time.Time{} }
 
 // join adds a role and a group, each at most once.
 func (a *account) join(in domain.Assignment) {
@@ -52,6 +48,26 @@ func (a *account) join(in domain.Assignment) {
 	}
 }
 
+// set gives the account the attributes, takes those away that are empty, and returns
+// those that the realm does not keep.
+func (p *Provider) set(a *account, attributes domain.Attributes) (unstored []domain.Attribute) {
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		value := attributes[name]
+		switch {
+		case value == "":
+			delete(a.Attributes, name)
+		case slices.Contains(p.realm.LacksAttributes, name):
+			unstored = append(unstored, name)
+		default:
+			if a.Attributes == nil {
+				a.Attributes = make(domain.Attributes)
+			}
+			a.Attributes[name] = value
+		}
+	}
+	return unstored
+}
+
 // onUser runs do on the account with this id, alone with all accounts. It returns
 // NotFound, Unavailable when ctx has ended, and what do returns.
 func (p *Provider) onUser(ctx context.Context, id domain.UserID, do func(*account) error) error {
@@ -60,20 +76,21 @@ func (p *Provider) onUser(ctx context.Context, id domain.UserID, do func(*accoun
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	found, err := p.user(id)
-	if err != nil {
-		return err
+	found, ok := p.users[id]
+	if !ok {
+		return &domain.Error{Kind: domain.NotFound}
 	}
 	return do(found)
 }
 
-// user returns the account with this id, or NotFound.
-func (p *Provider) user(id domain.UserID) (*account, error) {
-	found, ok := p.users[id]
-	if !ok {
-		return nil, &domain.Error{Kind: domain.NotFound}
+// named returns the account with this username, or nil.
+func (p *Provider) named(username string) *account {
+	for _, a := range p.users {
+		if a.Username == lower(username) {
+			return a
+		}
 	}
-	return found, nil
+	return nil
 }
 
 // conflict returns the conflict that a new user would meet. As in Keycloak users sign in
@@ -89,10 +106,11 @@ func (p *Provider) conflict(username, email string) error {
 	return nil
 }
 
-// taken reports whether somebody else than the account goes by the name.
+// taken reports whether an account other than except goes by the name.
 func (p *Provider) taken(name string, except *account) bool {
-	for _, holder := range []*account{p.byName[lower(name)], p.byEmail[lower(name)]} {
-		if name != "" && holder != nil && holder != except {
+	name = lower(name)
+	for _, a := range p.users {
+		if a != except && name != "" && (name == a.Username || name == a.Email) {
 			return true
 		}
 	}
@@ -108,12 +126,8 @@ func (p *Provider) store(a *account) domain.UserID {
 	a.dropBlanks()
 	if a.CreatedAt.IsZero() {
 		// Keycloak counts in milliseconds.
-		a.CreatedAt = p.now().UTC().Truncate(time.Millisecond)
+		a.CreatedAt = p.realm.Now().UTC().Truncate(time.Millisecond)
 	}
 	p.users[a.ID] = a
-	p.byName[a.Username] = a
-	if a.Email != "" {
-		p.byEmail[a.Email] = a
-	}
 	return a.ID
 }

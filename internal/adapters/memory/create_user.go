@@ -14,8 +14,21 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	created := newAccount(user)
-	created.RequiredActions = slices.DeleteFunc(created.RequiredActions, p.lacksAction)
+	created := &account{
+		User: domain.User{
+			Username:      user.Username.String(),
+			Email:         user.Email.String(),
+			FirstName:     user.FirstName,
+			LastName:      user.LastName,
+			Enabled:       true,
+			EmailVerified: user.EmailVerified,
+			RequiredActions: slices.DeleteFunc(distinct(user.RequiredActions), func(action domain.RequiredAction) bool {
+				return slices.Contains(p.realm.LacksActions, action)
+			}),
+			Managed: true,
+		},
+		password: user.Password,
+	}
 	if !user.Password.IsEmpty() && !created.Requires(domain.UpdatePassword) {
 		created.RequiredActions = append(created.RequiredActions, domain.UpdatePassword)
 	}
@@ -29,49 +42,28 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 	}, nil
 }
 
-func (p *Provider) lacksAction(action domain.RequiredAction) bool {
-	return slices.Contains(p.lacksActions, action)
-}
-
 // admit checks everything that can keep a new user out, in the order in which the
 // service meets it on Keycloak: the role is looked up first, the password comes last.
 func (p *Provider) admit(a *account, role domain.RealmRole) error {
-	if !slices.Contains(p.roles, role) {
+	if !slices.Contains(p.realm.Roles, role) {
 		return &domain.Error{Kind: domain.UnknownRole}
 	}
 	if err := p.conflict(a.Username, a.Email); err != nil {
 		return err
 	}
-	if err := p.checkNew(a.User); err != nil {
+	if err := p.check(a.User, true); err != nil {
 		return err
 	}
-	if !a.password.IsEmpty() && !satisfies(a.password.Reveal(), p.policy, a.User) {
+	if !a.password.IsEmpty() && !satisfies(a.password.Reveal(), p.realm.Policy, a.User) {
 		return &domain.Error{Kind: domain.PasswordRefused}
 	}
 	return nil
 }
 
-// newAccount makes the enabled account of a new user.
-func newAccount(user domain.NewUser) *account {
-	return &account{
-		User: domain.User{
-			Username:        user.Username.String(),
-			Email:           user.Email.String(),
-			FirstName:       user.FirstName,
-			LastName:        user.LastName,
-			Enabled:         true,
-			EmailVerified:   user.EmailVerified,
-			RequiredActions: distinct(user.RequiredActions),
-			Managed:         true,
-		},
-		password: user.Password,
-	}
-}
-
 // Assign implements [ports.IdentityProvider].
 func (p *Provider) Assign(ctx context.Context, id domain.UserID, assignment domain.Assignment) (missing domain.Group, err error) {
 	err = p.onUser(ctx, id, func(assigned *account) error {
-		if assignment.Role != "" && !slices.Contains(p.roles, assignment.Role) {
+		if assignment.Role != "" && !slices.Contains(p.realm.Roles, assignment.Role) {
 			return &domain.Error{Kind: domain.UnknownRole}
 		}
 		missing = p.assign(assigned, assignment)
@@ -83,7 +75,7 @@ func (p *Provider) Assign(ctx context.Context, id domain.UserID, assignment doma
 // assign gives the account the role, which exists, and the group, which it returns when
 // the realm lacks it.
 func (p *Provider) assign(a *account, assignment domain.Assignment) (missing domain.Group) {
-	if assignment.Group != "" && !slices.Contains(p.groups, assignment.Group) {
+	if assignment.Group != "" && !slices.Contains(p.realm.Groups, assignment.Group) {
 		missing, assignment.Group = assignment.Group, ""
 	}
 	a.join(assignment)

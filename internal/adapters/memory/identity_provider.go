@@ -14,8 +14,8 @@ func (p *Provider) FindUser(ctx context.Context, username domain.Username) (doma
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	found, ok := p.byName[lower(username.String())]
-	if !ok {
+	found := p.named(username.String())
+	if found == nil {
 		return domain.User{}, &domain.Error{Kind: domain.NotFound}
 	}
 	return copyUser(found.User), nil
@@ -44,16 +44,16 @@ func (p *Provider) PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, e
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.policy, nil
+	return p.realm.Policy, nil
 }
 
 // Details implements [ports.IdentityProvider].
 func (p *Provider) Details(ctx context.Context, id domain.UserID) (details domain.AccountDetails, err error) {
 	err = p.onUser(ctx, id, func(found *account) error {
 		details = domain.AccountDetails{
-			Locked: found.isLocked(p.now()),
+			Locked: found.isLocked(p.realm.Now()),
 			EffectiveRoles: slices.DeleteFunc(p.effective(found.roles, found.groups), func(role domain.RealmRole) bool {
-				return !slices.Contains(p.roles, role)
+				return !slices.Contains(p.realm.Roles, role)
 			}),
 			HasPassword:   !found.password.IsEmpty(),
 			SecondFactors: slices.Compact(slices.Sorted(slices.Values(found.secondFactors))),

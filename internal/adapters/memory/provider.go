@@ -13,6 +13,7 @@ package memory
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"maps"
 	"regexp"
@@ -54,21 +55,10 @@ type Realm struct {
 
 // Provider is an identity provider in memory. It is safe for concurrent use.
 type Provider struct {
-	roles           []domain.RealmRole
-	groups          []domain.Group
-	contains        map[domain.RealmRole][]domain.RealmRole
-	carries         map[domain.Group][]domain.RealmRole
-	administration  []domain.RealmRole
-	lacksActions    []domain.RequiredAction
-	lacksAttributes []domain.Attribute
-	patterns        map[domain.Attribute]*regexp.Regexp
-	now             func() time.Time
+	realm Realm // never changes, except for its Policy
 
-	mu       sync.Mutex // guards everything below
-	policy   domain.PasswordPolicy
+	mu       sync.Mutex // guards the Policy and everything below
 	users    map[domain.UserID]*account
-	byName   map[string]*account // by username in lower case
-	byEmail  map[string]*account // by e-mail address in lower case
 	sessions map[Session]domain.UserID
 	mails    []Mail
 	noMails  bool
@@ -78,26 +68,18 @@ var _ ports.IdentityProvider = (*Provider)(nil)
 
 // New makes a provider of the realm, without users.
 func New(realm Realm) *Provider {
-	now := realm.Now
-	if now == nil {
-		now = time.Now
+	realm.Roles = slices.Clone(realm.Roles)
+	realm.Groups = slices.Clone(realm.Groups)
+	realm.Contains = cloneLists(realm.Contains)
+	realm.Carries = cloneLists(realm.Carries)
+	realm.Administration = slices.Clone(realm.Administration)
+	realm.LacksActions = slices.Clone(realm.LacksActions)
+	realm.LacksAttributes = slices.Clone(realm.LacksAttributes)
+	realm.AttributePatterns = maps.Clone(realm.AttributePatterns)
+	if realm.Now == nil {
+		realm.Now = time.Now
 	}
-	return &Provider{
-		roles:           slices.Clone(realm.Roles),
-		groups:          slices.Clone(realm.Groups),
-		contains:        cloneLists(realm.Contains),
-		carries:         cloneLists(realm.Carries),
-		administration:  slices.Clone(realm.Administration),
-		lacksActions:    slices.Clone(realm.LacksActions),
-		lacksAttributes: slices.Clone(realm.LacksAttributes),
-		patterns:        maps.Clone(realm.AttributePatterns),
-		now:             now,
-		policy:          realm.Policy,
-		users:           map[domain.UserID]*account{},
-		byName:          map[string]*account{},
-		byEmail:         map[string]*account{},
-		sessions:        map[Session]domain.UserID{},
-	}
+	return &Provider{realm: realm, users: map[domain.UserID]*account{}, sessions: map[Session]domain.UserID{}}
 }
 
 // AddUser puts a user into the realm as its owner can: in any state, also with data
@@ -114,10 +96,10 @@ func (p *Provider) AddUser(user domain.User, password string, in ...domain.Assig
 	added.Attributes = nil
 	p.set(added, user.Attributes)
 	for _, assignment := range in {
-		if assignment.Role != "" && !slices.Contains(p.roles, assignment.Role) {
+		if assignment.Role != "" && !slices.Contains(p.realm.Roles, assignment.Role) {
 			return "", &domain.Error{Kind: domain.UnknownRole}
 		}
-		if assignment.Group != "" && !slices.Contains(p.groups, assignment.Group) {
+		if assignment.Group != "" && !slices.Contains(p.realm.Groups, assignment.Group) {
 			return "", errors.New("the realm has no such group")
 		}
 		added.join(assignment)
@@ -125,19 +107,12 @@ func (p *Provider) AddUser(user domain.User, password string, in ...domain.Assig
 	return p.store(added), nil
 }
 
-// DeleteUser removes the user and ends the user's sessions. It returns NotFound.
+// DeleteUser removes the user, which ends the user's sessions. It returns NotFound.
 func (p *Provider) DeleteUser(id domain.UserID) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	deleted, err := p.user(id)
-	if err != nil {
-		return err
-	}
-	p.endSessions(id)
-	delete(p.users, id)
-	delete(p.byName, deleted.Username)
-	delete(p.byEmail, deleted.Email)
-	return nil
+	return p.onUser(context.Background(), id, func(*account) error {
+		delete(p.users, id)
+		return nil
+	})
 }
 
 // Lock keeps the user from signing in, as Keycloak does after too many wrong
@@ -148,8 +123,8 @@ func (p *Provider) Lock(username string) error { return p.LockUntil(username, ti
 func (p *Provider) LockUntil(username string, end time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	locked, ok := p.byName[lower(username)]
-	if !ok {
+	locked := p.named(username)
+	if locked == nil {
 		return &domain.Error{Kind: domain.NotFound}
 	}
 	locked.locked, locked.lockedUntil = true, end
@@ -159,21 +134,17 @@ func (p *Provider) LockUntil(username string, end time.Time) error {
 // AddSecondFactor gives the user a credential of the kind beside the password, as users
 // do themselves at the sign-in page. It returns NotFound.
 func (p *Provider) AddSecondFactor(id domain.UserID, kind string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	owner, err := p.user(id)
-	if err != nil {
-		return err
-	}
-	owner.secondFactors = append(owner.secondFactors, kind)
-	return nil
+	return p.onUser(context.Background(), id, func(owner *account) error {
+		owner.secondFactors = append(owner.secondFactors, kind)
+		return nil
+	})
 }
 
 // SetPolicy changes what the realm asks of passwords from now on.
 func (p *Provider) SetPolicy(policy domain.PasswordPolicy) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.policy = policy
+	p.realm.Policy = policy
 }
 
 // Users returns all users, ordered by username.

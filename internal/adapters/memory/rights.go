@@ -11,7 +11,7 @@ import (
 func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (privileges []domain.RealmRole, err error) {
 	err = p.onUser(ctx, id, func(holder *account) error {
 		for _, role := range p.effective(holder.roles, holder.groups) {
-			if slices.Contains(roles, role) || slices.Contains(p.administration, role) {
+			if slices.Contains(roles, role) || slices.Contains(p.realm.Administration, role) {
 				privileges = append(privileges, role)
 			}
 		}
@@ -25,16 +25,16 @@ func (p *Provider) RightsOf(ctx context.Context, assignment domain.Assignment) (
 	if err := ended(ctx); err != nil {
 		return domain.Rights{}, err
 	}
-	if !slices.Contains(p.roles, assignment.Role) {
+	if !slices.Contains(p.realm.Roles, assignment.Role) {
 		return domain.Rights{}, &domain.Error{Kind: domain.UnknownRole}
 	}
 	var groups []domain.Group
-	if slices.Contains(p.groups, assignment.Group) {
+	if slices.Contains(p.realm.Groups, assignment.Group) {
 		groups = []domain.Group{assignment.Group}
 	}
 	var rights domain.Rights
 	for _, role := range p.effective([]domain.RealmRole{assignment.Role}, groups) {
-		if slices.Contains(p.administration, role) {
+		if slices.Contains(p.realm.Administration, role) {
 			rights.Administration = append(rights.Administration, role)
 		} else {
 			rights.Roles = append(rights.Roles, role)
@@ -53,15 +53,14 @@ func (p *Provider) effective(roles []domain.RealmRole, groups []domain.Group) []
 			// Roles may contain each other; one that is held already has been opened.
 			if !slices.Contains(held, role) {
 				held = append(held, role)
-				hold(p.contains[role])
+				hold(p.realm.Contains[role])
 			}
 		}
 	}
 	hold(roles)
 	for _, group := range groups {
-		hold(p.carries[group])
-		for _, parent := range group.Parents() {
-			hold(p.carries[parent])
+		for _, carrier := range append(group.Parents(), group) {
+			hold(p.realm.Carries[carrier])
 		}
 	}
 	slices.Sort(held)

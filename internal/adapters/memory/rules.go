@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -13,36 +14,26 @@ import (
 const (
 	minUsernameLength  = 3
 	maxLength          = 255
-	maxLocalPartLength = 64 // of an e-mail address, before the "@"
+	maxLocalPartLength = 64   // of an e-mail address, before the "@"
+	maxAttributeLength = 2048 // of a value, in characters
 
 	prohibitedInUsername = " !\"#$%&'()*,/:;<=>?[\\]^`{|}~§"
 	prohibitedInName     = "!\"#$%&()*/;<=>?[\\]^{|}~§"
 )
 
-// checkNew returns InvalidField with every field and attribute of a new user that the
-// realm's rules refuse.
-func (p *Provider) checkNew(user domain.User) error {
-	problems := p.problems(user)
-	if problem := usernameProblem(user.Username); problem != "" {
-		problems["username"] = problem
+// check returns InvalidField with every field and attribute that the realm's rules refuse.
+// Keycloak looks at the username of a new user only, and at everything else always.
+func (p *Provider) check(user domain.User, isNew bool) error {
+	problems := map[string]string{}
+	for name, value := range user.Attributes {
+		pattern := p.realm.AttributePatterns[name]
+		switch {
+		case utf8.RuneCountInString(value) > maxAttributeLength:
+			problems[string(name)] = fmt.Sprintf("must be at most %d characters long", maxAttributeLength)
+		case pattern != nil && !pattern.MatchString(value):
+			problems[string(name)] = "does not match the pattern " + pattern.String()
+		}
 	}
-	return invalidFields(problems)
-}
-
-// checkPresent is the same for a user who exists. Keycloak does not look at a username
-// that stays as it is, but at everything else.
-func (p *Provider) checkPresent(user domain.User) error { return invalidFields(p.problems(user)) }
-
-func invalidFields(problems map[string]string) error {
-	if len(problems) == 0 {
-		return nil
-	}
-	return &domain.Error{Kind: domain.InvalidField, Fields: problems}
-}
-
-// problems says what is wrong with which field or attribute, the username aside.
-func (p *Provider) problems(user domain.User) map[string]string {
-	problems := p.attributeProblems(user.Attributes)
 	for field, name := range map[string]string{"firstName": user.FirstName, "lastName": user.LastName} {
 		switch {
 		case utf8.RuneCountInString(name) > maxLength:
@@ -52,10 +43,16 @@ func (p *Provider) problems(user domain.User) map[string]string {
 		}
 	}
 	localPart, _, _ := strings.Cut(user.Email, "@")
-	if len(localPart) > maxLocalPartLength || strings.ContainsFunc(localPart, isNotASCII) {
+	if len(localPart) > maxLocalPartLength || strings.ContainsFunc(localPart, func(r rune) bool { return r > unicode.MaxASCII }) {
 		problems["email"] = "must be an e-mail address"
 	}
-	return problems
+	if problem := usernameProblem(user.Username); isNew && problem != "" {
+		problems["username"] = problem
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return &domain.Error{Kind: domain.InvalidField, Fields: problems}
 }
 
 // usernameProblem says what is wrong with the username. Scripts other than Latin are
@@ -67,15 +64,11 @@ func usernameProblem(name string) string {
 		return "must be 3 to 255 characters long"
 	case strings.ContainsFunc(name, unicode.IsControl) || strings.ContainsAny(name, prohibitedInUsername):
 		return "contains a character that is not allowed"
-	case strings.ContainsFunc(lower(name), isOtherScript):
+	case strings.ContainsFunc(lower(name), func(r rune) bool { return !unicode.In(r, unicode.Latin, unicode.Common) }):
 		return "contains a character of another script than Latin"
 	}
 	return ""
 }
-
-func isOtherScript(r rune) bool { return !unicode.In(r, unicode.Latin, unicode.Common) }
-
-func isNotASCII(r rune) bool { return r > unicode.MaxASCII }
 
 // satisfies reports whether the password is what the policy asks for. It is written
 // without package domain's own rules on purpose: those make passwords, these judge

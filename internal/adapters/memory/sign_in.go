@@ -1,11 +1,5 @@
 package memory
 
-import (
-	"maps"
-
-	"user-sync-service/internal/domain"
-)
-
 // Refusal says why a user may not sign in. It is an error, so that errors.Is works.
 type Refusal string
 
@@ -29,13 +23,13 @@ type Session string
 func (p *Provider) SignIn(username, password string) (Session, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a, ok := p.byName[lower(username)]
+	a := p.named(username)
 	switch {
-	case !ok:
+	case a == nil:
 		return "", WrongPassword
 	case !a.Enabled:
 		return "", Disabled
-	case a.isLocked(p.now()) || a.password.IsEmpty() || a.password.Reveal() != password:
+	case a.isLocked(p.realm.Now()) || a.password.IsEmpty() || a.password.Reveal() != password:
 		return "", WrongPassword
 	case len(a.RequiredActions) > 0:
 		return "", NotSetUp
@@ -53,9 +47,4 @@ func (p *Provider) SessionActive(session Session) bool {
 	defer p.mu.Unlock()
 	owner, ok := p.users[p.sessions[session]]
 	return ok && owner.Enabled
-}
-
-// endSessions forgets every session of the user.
-func (p *Provider) endSessions(id domain.UserID) {
-	maps.DeleteFunc(p.sessions, func(_ Session, owner domain.UserID) bool { return owner == id })
 }

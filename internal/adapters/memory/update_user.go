@@ -2,6 +2,8 @@ package memory
 
 import (
 	"context"
+	"maps"
+	"time"
 
 	"user-sync-service/internal/domain"
 )
@@ -25,15 +27,11 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 		if p.taken(changed.Email, present) {
 			return &domain.Error{Kind: domain.EmailConflict}
 		}
-		if err := p.checkPresent(changed.User); err != nil {
+		if err := p.check(changed.User, false); err != nil {
 			return err
 		}
 		changed.dropBlanks()
-		delete(p.byEmail, present.Email)
 		*present = changed
-		if present.Email != "" {
-			p.byEmail[present.Email] = present
-		}
 		unstored = lacked
 		return nil
 	})
@@ -45,7 +43,7 @@ func (p *Provider) SetEnabled(ctx context.Context, id domain.UserID, enabled boo
 	return p.update(ctx, id, func(a *account) {
 		a.Enabled = enabled
 		if enabled {
-			a.unlock()
+			a.locked, a.lockedUntil = false, time.Time{}
 		}
 	})
 }
@@ -58,7 +56,7 @@ func (p *Provider) SetRequiredActions(ctx context.Context, id domain.UserID, act
 // update changes an account whose present data obey the realm's rules.
 func (p *Provider) update(ctx context.Context, id domain.UserID, change func(*account)) error {
 	return p.onUser(ctx, id, func(changed *account) error {
-		if err := p.checkPresent(changed.User); err != nil {
+		if err := p.check(changed.User, false); err != nil {
 			return err
 		}
 		change(changed)
@@ -69,7 +67,7 @@ func (p *Provider) update(ctx context.Context, id domain.UserID, change func(*ac
 // EndSessions implements [ports.IdentityProvider].
 func (p *Provider) EndSessions(ctx context.Context, id domain.UserID) error {
 	return p.onUser(ctx, id, func(*account) error {
-		p.endSessions(id)
+		maps.DeleteFunc(p.sessions, func(_ Session, owner domain.UserID) bool { return owner == id })
 		return nil
 	})
 }
