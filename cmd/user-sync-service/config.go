@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"unicode"
@@ -274,5 +275,13 @@ func applyAliases() {
 		if _, taken := os.LookupEnv(name); ok && !taken {
 			_ = os.Setenv(name, value) // It fails for names that no variable can have.
 		}
+	}
+}
+
+// tuneCollector lets the heap, which is small, grow to three times what is in use instead
+// of twice: that saves a tenth of the processor time for some 5 MB. GOGC goes before.
+func tuneCollector() {
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(200)
 	}
 }

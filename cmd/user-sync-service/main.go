@@ -32,6 +32,7 @@ func main() {
 	// When nobody reads standard output any more, changes are refused for want of an
 	// audit log; the program does not die of it.
 	signal.Ignore(syscall.SIGPIPE)
+	tuneCollector()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After the first signal the second one has its default effect: it ends the
 	// program at once.

@@ -16,7 +16,7 @@ const (
 	// mostWrites is how often a change is written before it counts as incomplete.
 	mostWrites = 6
 	// leastSettling is the shortest pause between a write and the look after it.
-	leastSettling = 40 * time.Millisecond
+	leastSettling = 80 * time.Millisecond
 )
 
 // settle writes a change of a user and looks whether it stands, until it does. Keycloak
@@ -33,8 +33,9 @@ func (p *Provider) settle(ctx context.Context, id domain.UserID, began time.Time
 			return err
 		}
 		staysDoubled = staysDoubled || stays
-		// Another one that began before this one ended may take about as long.
-		settling := max(leastSettling, 2*time.Since(began))
+		// Another write that began before this one ended may undo it only now. It takes about
+		// as long as this one did, seldom three times as long.
+		settling := max(leastSettling, 3*time.Since(began))
 		if err := pause(ctx, settling+rand.N(settling)); err != nil { //nolint:gosec // A pause is no secret.
 			return err
 		}
