@@ -25,7 +25,7 @@ func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username 
 	}
 	sent := false // or it cannot be told
 	defer func() {
-		if err != nil && !sent {
+		if !sent {
 			giveBack()
 		}
 	}()

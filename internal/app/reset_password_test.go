@@ -118,6 +118,35 @@ func TestResetCooldown_IsGivenBackWhenNoMailWasSent(t *testing.T) {
 	assert.Len(t, provider.Mails(), 1)
 }
 
+// failingMails is a provider whose mails fail in one way.
+type failingMails struct {
+	*memory.Provider
+	err error
+}
+
+func (f failingMails) SendActionsMail(context.Context, domain.UserID, []domain.RequiredAction, time.Duration) error {
+	return f.err
+}
+
+// After these the mail may be on its way.
+func TestResetCooldown_IsKeptWhenAMailMayHaveBeenSent(t *testing.T) {
+	for _, failure := range []error{
+		domain.Timeout, domain.Unavailable, &domain.Error{Kind: domain.BadAnswer}, domain.Internal, context.DeadlineExceeded, errors.New("anything"),
+	} {
+		b, _ := newCooling(failingMails{newGuardedRealm(t), failure})
+		require.Equal(t, failure, b.reset(t, "anna"))
+		tooSoon(t, b.reset(t, "anna"), time.Minute, "%v", failure)
+	}
+}
+
+func TestResetCooldown_IsKeptWhenTheMailIsNotOnRecord(t *testing.T) {
+	b, _ := newCooling(newGuardedRealm(t))
+	b.audit.recordErr = full
+	require.ErrorIs(t, b.reset(t, "anna"), domain.AuditUnavailable)
+	b.audit.recordErr = nil
+	tooSoon(t, b.reset(t, "anna"), time.Minute)
+}
+
 // slow is a provider whose mails take until they are let go, by the channel that each
 // hands out when it begins.
 type slow struct {
@@ -139,28 +168,6 @@ func (s slow) resetting(t *testing.T, b *bench, name string) (let chan<- error, 
 	end := make(chan error, 1)
 	go func() { end <- b.reset(t, name) }()
 	return <-s.begun, end
-}
-
-// After these the mail may be on its way.
-func TestResetCooldown_IsKeptWhenAMailMayHaveBeenSent(t *testing.T) {
-	for _, failure := range []error{
-		domain.Timeout, domain.Unavailable, &domain.Error{Kind: domain.BadAnswer}, domain.Internal, context.DeadlineExceeded, errors.New("anything"),
-	} {
-		provider := slow{newGuardedRealm(t), make(chan chan error)}
-		b, _ := newCooling(provider)
-		let, ended := provider.resetting(t, b, "anna")
-		let <- failure
-		require.Equal(t, failure, <-ended)
-		tooSoon(t, b.reset(t, "anna"), time.Minute, "%v", failure)
-	}
-}
-
-func TestResetCooldown_IsKeptWhenTheMailIsNotOnRecord(t *testing.T) {
-	b, _ := newCooling(newGuardedRealm(t))
-	b.audit.recordErr = full
-	require.ErrorIs(t, b.reset(t, "anna"), domain.AuditUnavailable)
-	b.audit.recordErr = nil
-	tooSoon(t, b.reset(t, "anna"), time.Minute)
 }
 
 func TestResetCooldown_TwoAtOnceSendOneMail(t *testing.T) {
