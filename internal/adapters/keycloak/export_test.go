@@ -14,6 +14,7 @@ func QuickTiming(config *Config) {
 	config.Timing.LookFor = 50 * time.Millisecond
 	config.Timing.LookAgainAfter = 10 * time.Millisecond
 	config.Timing.SecretPause = 5 * time.Millisecond
+	config.Timing.Settling = 10 * time.Millisecond
 }
 
 // WithCircuitDelay is for a Config with a timing.

@@ -12,12 +12,8 @@ import (
 	"user-sync-service/internal/domain"
 )
 
-const (
-	// mostWrites is how often a change is written before it counts as incomplete.
-	mostWrites = 6
-	// leastSettling is the shortest pause between a write and the look after it.
-	leastSettling = 80 * time.Millisecond
-)
+// mostWrites is how often a change is written before it counts as incomplete.
+const mostWrites = 6
 
 // settle writes a change of a user and looks whether it stands, until it does. Keycloak
 // writes the row of a user whole, with what it read when the write began: of two writes at
@@ -35,7 +31,7 @@ func (p *Provider) settle(ctx context.Context, id domain.UserID, began time.Time
 		staysDoubled = staysDoubled || stays
 		// Another write that began before this one ended may undo it only now. It takes about
 		// as long as this one did, seldom three times as long.
-		settling := max(leastSettling, 3*time.Since(began))
+		settling := max(p.Timing.Settling, 3*time.Since(began))
 		if err := pause(ctx, settling+rand.N(settling)); err != nil { //nolint:gosec // A pause is no secret.
 			return err
 		}

@@ -48,6 +48,8 @@ type Timing struct {
 	// LookFor is how long a user is looked for whose creation was not answered, and
 	// LookAgainAfter the pause between two looks.
 	LookFor, LookAgainAfter time.Duration
+	// Settling is the shortest pause between a write of a user and the look after it.
+	Settling time.Duration
 	// Grace is how long a compensation may go on after the caller's deadline, and
 	// WithoutDeadline how long if there is none.
 	Grace, WithoutDeadline time.Duration
@@ -62,6 +64,7 @@ func UsualTiming() Timing {
 		SecretPause:     100 * time.Millisecond,
 		LookFor:         2 * time.Second,
 		LookAgainAfter:  250 * time.Millisecond,
+		Settling:        80 * time.Millisecond,
 		Grace:           400 * time.Millisecond,
 		WithoutDeadline: 10 * time.Second,
 	}
