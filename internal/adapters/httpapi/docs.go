@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/go-chi/chi/v5/middleware"
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
 )
@@ -29,14 +30,15 @@ func (a *api) document(prefix string) {
 	})
 	page := render(ui, base)
 	policy := contentSecurityPolicy(page)
+	// Browsers revalidate what they have cached, which files do by their ETag, and do not
+	// guess the type of content.
+	mux := a.mux.With(middleware.SetHeader("Cache-Control", "no-cache"), middleware.SetHeader("X-Content-Type-Options", "nosniff"))
 
-	a.mux.Get(prefix+pageRoute, func(w http.ResponseWriter, _ *http.Request) {
-		setPageHeaders(w)
+	mux.Get(prefix+pageRoute, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "docs/") // http.Redirect would make it absolute.
 		w.WriteHeader(http.StatusPermanentRedirect)
 	})
-	a.mux.Get(base, func(w http.ResponseWriter, _ *http.Request) {
-		setPageHeaders(w)
+	mux.Get(base, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("Referrer-Policy", "no-referrer")
@@ -46,18 +48,8 @@ func (a *api) document(prefix string) {
 	for _, asset := range []string{
 		"swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "favicon-16x16.png", "favicon-32x32.png",
 	} {
-		a.mux.Get(base+asset, func(w http.ResponseWriter, r *http.Request) {
-			setPageHeaders(w)
-			ui.ServeHTTP(w, r)
-		})
+		mux.Get(base+asset, ui.ServeHTTP)
 	}
-}
-
-// setPageHeaders makes browsers revalidate what they have cached, which files do by their
-// ETag, and forbids them to guess the type of content.
-func setPageHeaders(w http.ResponseWriter) {
-	w.Header().Set("Cache-Control", "no-cache")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 }
 
 // contentSecurityPolicy lets the page load its own files, use its inline scripts and styles,
