@@ -41,7 +41,7 @@ const (
 	Unauthenticated Kind = "unauthenticated"
 	// Forbidden: the caller may not do that.
 	Forbidden Kind = "forbidden"
-	// ProtectedUser: nobody may do that to this user.
+	// ProtectedUser: the user must not be changed here, or not by this actor.
 	ProtectedUser Kind = "protected_user"
 	// PrivilegeEscalation: more rights would be granted than the role map says.
 	PrivilegeEscalation Kind = "privilege_escalation"

@@ -109,7 +109,10 @@ func (d *direct) enable(ctx context.Context, _ int) error {
 	if err := both.Wait(); err != nil {
 		return err
 	}
-	return d.call(ctx, http.MethodPut, "/users/"+d.userID, `{"enabled":true}`, http.StatusNoContent, nil)
+	if err := d.call(ctx, http.MethodPut, "/users/"+d.userID, `{"enabled":true}`, http.StatusNoContent, nil); err != nil {
+		return err
+	}
+	return d.call(ctx, http.MethodGet, "/users/"+d.userID, "", http.StatusOK, nil)
 }
 
 func (d *direct) create(ctx context.Context, number int) error {

@@ -25,7 +25,7 @@ const blind = ""
 
 // loadAdministration finds the id of the administration client. The list of clients is
 // closed to the service account, but its own roles tell which client they belong to.
-// Keycloak 26.7 hides that, and with it everybody's roles in that client, from accounts
+// Keycloak 26.7 hides that, and with it all roles in that client, from accounts
 // without view-clients.
 func (p *Provider) loadAdministration(ctx context.Context) (string, time.Duration, error) {
 	roles, err := p.ownRoles(ctx)

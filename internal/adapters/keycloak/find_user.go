@@ -20,7 +20,7 @@ func (p *Provider) FindUser(ctx context.Context, username domain.Username) (doma
 // userNamed returns the user with this username, or NotFound.
 func (p *Provider) userNamed(ctx context.Context, username domain.Username) (adminapi.User, error) {
 	if username == (domain.Username{}) {
-		// An empty name would find everybody.
+		// An empty name would find all users.
 		return adminapi.User{}, &domain.Error{Kind: domain.NotFound}
 	}
 	users, err := p.api.UsersNamed(ctx, username.String())

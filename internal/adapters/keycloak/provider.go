@@ -62,7 +62,7 @@ type Provider struct {
 	unreadRules          sync.Map  // of the password policy, that a warning was about: name to true
 }
 
-// New makes a Provider. It calls nobody yet; Close it in the end.
+// New makes a Provider, which makes no call yet. Close it after use.
 func New(config Config) *Provider {
 	api := adminapi.New(config)
 	p := &Provider{api: api, Config: api.Config, administrationClient: administrationClientOf(config.Realm)}

@@ -23,7 +23,7 @@ const mostWrites = 6
 // Lacking says what of the change a user lacks, nil for nothing. Began is when the user was read for the first write.
 func (p *Provider) settle(ctx context.Context, id domain.UserID, began time.Time, send *gocloak.User, lacking func(adminapi.User) (*gocloak.User, error)) error {
 	staysDoubled := false
-	for range mostWrites {
+	for round := range mostWrites {
 		stays, err := p.write(ctx, id, *send)
 		if err != nil {
 			return err
@@ -32,7 +32,8 @@ func (p *Provider) settle(ctx context.Context, id domain.UserID, began time.Time
 		// Another write that began before this one ended may undo it only now. It takes about
 		// as long as this one did, seldom three times as long.
 		settling := max(p.Timing.Settling, 3*time.Since(began))
-		if err := pause(ctx, settling+rand.N(settling)); err != nil { //nolint:gosec // A pause is no secret.
+		apart := rand.N(settling * time.Duration(1+round)) //nolint:gosec // A pause is no secret.
+		if err := pause(ctx, settling+apart); err != nil {
 			return err
 		}
 		began = time.Now()
@@ -56,7 +57,7 @@ func (p *Provider) settle(ctx context.Context, id domain.UserID, began time.Time
 }
 
 // write writes once what is set of the user. Of those who write one user at the same
-// moment, Keycloak may turn some away with a conflict; whoever was faster is done then.
+// moment, Keycloak may turn some away with a conflict; the others are done then.
 //
 // While a value is stored twice that may be there once, Keycloak refuses any other change of
 // the user. It takes no notice of the same single value, but it does of none: so the

@@ -66,7 +66,7 @@ type Client struct {
 	end      context.CancelFunc
 }
 
-// New makes a Client. It calls nobody yet; Close it in the end.
+// New makes a Client, which makes no call yet. Close it after use.
 func New(config Config) *Client {
 	if config.Now == nil {
 		config.Now = time.Now

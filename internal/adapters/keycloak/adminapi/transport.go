@@ -144,7 +144,7 @@ func newTransport(callTimeout time.Duration, maxConcurrency int) *http.Transport
 	// net/http goes on for a connection also when the request that wanted it has ended.
 	transport.DialContext = (&net.Dialer{Timeout: callTimeout}).DialContext
 	// Less than gateways do: what is sent just when they close a connection may be lost,
-	// and nobody knows.
+	// and it is not known.
 	transport.IdleConnTimeout = 30 * time.Second
 	transport.MaxIdleConns = idle
 	transport.MaxIdleConnsPerHost = idle

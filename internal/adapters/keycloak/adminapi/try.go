@@ -45,7 +45,7 @@ func hasTimeFor(ctx context.Context, pause time.Duration) bool {
 
 // retryAfter reads how long the answer asks to wait (RFC 9110, section 10.2.3).
 func retryAfter(header http.Header, now time.Time) time.Duration {
-	const most = 24 * 60 * 60 // seconds: nobody waits longer, and what is too much would overflow
+	const most = 24 * 60 * 60 // seconds: no caller waits longer, and what is too much would overflow
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(value); err == nil {
 		return time.Duration(max(0, min(seconds, most))) * time.Second

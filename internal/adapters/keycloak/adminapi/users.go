@@ -28,7 +28,7 @@ type User struct {
 func (u User) isWhole() bool { return u.ID != "" && u.Username != "" }
 
 // UsersNamed returns the users with this username. Keycloak compares without letter case;
-// an empty name would find everybody.
+// an empty name would find all users.
 func (c *Client) UsersNamed(ctx context.Context, username string) ([]User, error) {
 	// Without "exact" Keycloak also finds "annabel" for "ann".
 	return list[User](ctx, c, opFindUser, url.Values{"username": {username}, "exact": {"true"}}, "users")
