@@ -20,7 +20,8 @@ const mostWrites = 6
 // the same moment the later one undoes the earlier, and both are answered as done. Of two
 // equal values of an attribute it may store both.
 //
-// Lacking says what of the change a user lacks, nil for nothing. Began is when the user was read for the first write.
+// Lacking says what of the change a user lacks, nil for nothing. Began is when the user was
+// read for the first write.
 func (p *Provider) settle(ctx context.Context, id domain.UserID, began time.Time, send *gocloak.User, lacking func(adminapi.User) (*gocloak.User, error)) error {
 	staysDoubled := false
 	for round := range mostWrites {
@@ -29,11 +30,7 @@ func (p *Provider) settle(ctx context.Context, id domain.UserID, began time.Time
 			return err
 		}
 		staysDoubled = staysDoubled || stays
-		// Another write that began before this one ended may undo it only now. It takes about
-		// as long as this one did, seldom three times as long.
-		settling := max(p.Timing.Settling, 3*time.Since(began))
-		apart := rand.N(settling * time.Duration(1+round)) //nolint:gosec // A pause is no secret.
-		if err := pause(ctx, settling+apart); err != nil {
+		if err := pause(ctx, p.settling(ctx, time.Since(began), round)); err != nil {
 			return err
 		}
 		began = time.Now()
@@ -54,6 +51,17 @@ func (p *Provider) settle(ctx context.Context, id domain.UserID, began time.Time
 		Message: "The change is incomplete. Please send it again.",
 		Err:     errors.New("other writes of the same user undid the change each time"),
 	}
+}
+
+// settling returns the pause before the look after a write that took so long. Another one
+// that began before this one ended may undo it only then: it takes about as long, seldom
+// three times as long. In later rounds two that undo each other get further apart.
+func (p *Provider) settling(ctx context.Context, took time.Duration, round int) time.Duration {
+	span := min(max(p.Timing.Settling, 3*took), time.Second)
+	if deadline, ok := ctx.Deadline(); ok {
+		span = max(min(span, time.Until(deadline)/4), time.Millisecond) // There must be time for the look.
+	}
+	return span + rand.N(span*time.Duration(1+round)) //nolint:gosec // A pause is no secret.
 }
 
 // write writes once what is set of the user. Of those who write one user at the same
