@@ -37,7 +37,8 @@ func (a *api) protected(action domain.Action, handle useCase) http.HandlerFunc {
 		said, err := a.perform(w, r, attempt, handle)
 		// A provider that was too slow for the request is not away. Those below cannot tell: to
 		// them the request's deadline and a caller who has gone are both the end of a context.
-		if failure := *domain.AsError(err); failure.Kind == domain.Unavailable && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		if errors.Is(err, domain.Unavailable) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			failure := *domain.AsError(err)
 			failure.Kind = domain.Timeout
 			err = &failure
 		}

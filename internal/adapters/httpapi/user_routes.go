@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -68,7 +69,8 @@ func onUser[In any](
 		if err = targetErr; err == nil {
 			said.body, err = do(r.Context(), attempt, user, in)
 		}
-		if failure := *domain.AsError(err); failure.Kind == domain.NotFound {
+		if errors.Is(err, domain.NotFound) {
+			failure := *domain.AsError(err)
 			failure.Message = "User " + user.given + " not found"
 			if action == domain.ActionGetStatus { // The contract has other words there.
 				failure.Message += " in Keycloak"
