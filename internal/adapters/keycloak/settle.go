@@ -13,7 +13,7 @@ import (
 )
 
 // mostWrites is how often a change is written before it counts as incomplete.
-const mostWrites = 6
+const mostWrites = 8
 
 // settle writes a change of a user and looks whether it stands, until it does. Keycloak
 // writes the row of a user whole, with what it read when the write began: of two writes at
@@ -55,13 +55,15 @@ func (p *Provider) settle(ctx context.Context, id domain.UserID, began time.Time
 
 // settling returns the pause before the look after a write that took so long. Another one
 // that began before this one ended may undo it only then: it takes about as long, seldom
-// three times as long. In later rounds two that undo each other get further apart.
+// three times as long. In later rounds two that undo each other get apart by chance.
 func (p *Provider) settling(ctx context.Context, took time.Duration, round int) time.Duration {
 	span := min(max(p.Timing.Settling, 3*took), time.Second)
+	apart := min(span*time.Duration(1+4*round), time.Second)
 	if deadline, ok := ctx.Deadline(); ok {
-		span = max(min(span, time.Until(deadline)/4), time.Millisecond) // There must be time for the look.
+		left := max(time.Until(deadline)/4, time.Millisecond) // There must be time for the look.
+		span, apart = min(span, left), min(apart, left)
 	}
-	return span + rand.N(span*time.Duration(1+round)) //nolint:gosec // A pause is no secret.
+	return span + rand.N(apart) //nolint:gosec // A pause is no secret.
 }
 
 // write writes once what is set of the user. Of those who write one user at the same

@@ -44,7 +44,7 @@ func TestWrites_AreMadeAgainUntilTheyStand(t *testing.T) {
 				if kind != "" {
 					assertOnlyKind(t, kind, err)
 					assert.Equal(t, "The change is incomplete. Please send it again.", domain.AsError(err).Message)
-					assert.Less(t, s.count(putUserRoute), 10, "there is an end to it")
+					assert.Less(t, s.count(putUserRoute), 12, "there is an end to it")
 					return
 				}
 				require.NoError(t, err)
