@@ -3,7 +3,6 @@ package keycloak
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
@@ -80,8 +79,8 @@ func withChanges(present map[string][]string, changes domain.Attributes, profile
 	}
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		key, wanted := string(name), []string{changes[name]}
-		if strings.TrimSpace(changes[name]) == "" {
-			wanted = nil // A blank value is none.
+		if changes[name] == "" {
+			wanted = nil
 		}
 		switch {
 		case slices.Equal(slices.Compact(slices.Clone(changed[key])), wanted): // also where it is stored twice, and has to stay so

@@ -35,8 +35,9 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 	if send == nil {
 		return unstored, nil
 	}
+	stored := withoutBlanks(change)
 	err = p.settle(ctx, id, began, send, func(user adminapi.User) (*gocloak.User, error) {
-		if send, _ := lackingOf(user, change, profile); send == nil {
+		if send, _ := lackingOf(user, stored, profile); send == nil {
 			return nil, nil
 		}
 		// Another write has undone it, or the realm does not keep it (any more).
@@ -44,14 +45,13 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 		if profile, err = p.profile.Get(ctx); err != nil {
 			return nil, err
 		}
-		kept := change
 		if !profile.declares("firstName") {
-			kept.FirstName = nil
+			stored.FirstName = nil
 		}
 		if !profile.declares("lastName") {
-			kept.LastName = nil
+			stored.LastName = nil
 		}
-		send, unstored = lackingOf(user, kept, profile)
+		send, unstored = lackingOf(user, stored, profile)
 		return send, nil
 	})
 	if errors.Is(err, domain.InvalidField) {
@@ -84,13 +84,33 @@ func lackingOf(user adminapi.User, change domain.UserChange, profile *userProfil
 	return send, unstored
 }
 
-// unlessHeld returns the name to send, or nil when the user has it. A blank name is none.
+// unlessHeld returns the name to send, or nil when the user has it.
 func unlessHeld(wanted *string, present string) *string {
-	blank := func(name string) bool { return strings.TrimSpace(name) == "" }
-	if wanted == nil || *wanted == present || blank(*wanted) && blank(present) {
+	if wanted == nil || *wanted == present {
 		return nil
 	}
 	return wanted
+}
+
+// withoutBlanks returns what Keycloak stores of a change that its rules allow: a blank name
+// or value is none.
+func withoutBlanks(change domain.UserChange) domain.UserChange {
+	unblank := func(text string) string {
+		if strings.TrimSpace(text) == "" {
+			return ""
+		}
+		return text
+	}
+	for _, name := range []**string{&change.FirstName, &change.LastName} {
+		if *name != nil {
+			*name = new(unblank(**name))
+		}
+	}
+	change.Attributes = maps.Clone(change.Attributes)
+	for name, value := range change.Attributes {
+		change.Attributes[name] = unblank(value)
+	}
+	return change
 }
 
 // withAttributes adds the attributes to what is sent about the user. Keycloak takes those
