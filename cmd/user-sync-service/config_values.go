@@ -45,7 +45,7 @@ func (d *duration) Decode(text string) error {
 type list[T ~string] []T
 
 // Decode implements envconfig.Decoder.
-func (l *list[T]) Decode(text string) error { //nolint:unparam // The interface has the error.
+func (l *list[T]) Decode(text string) error {
 	*l = nil
 	for item := range strings.SplitSeq(text, ",") {
 		if item = strings.TrimSpace(item); item != "" {
