@@ -56,14 +56,10 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 	return created, nil
 }
 
-// createWithGroup posts the user with its group, or without when the realm has no such
-// group.
+// createWithGroup posts the user with its group, or without when there is to be none or
+// the realm has no such group.
 func (p *Provider) createWithGroup(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error) {
 	path := user.Assignment.Group
-	if path == "" {
-		id, err := p.post(ctx, user, "")
-		return domain.CreatedUser{ID: id}, err
-	}
 	known, err := p.groups.Get(ctx, string(path))
 	if err == nil {
 		var id domain.UserID

@@ -110,10 +110,8 @@ func mending(user adminapi.User) *gocloak.User {
 
 // pause waits, and returns Unavailable when ctx ends before.
 func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return domain.AsError(ctx.Err())

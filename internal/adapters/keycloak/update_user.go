@@ -95,20 +95,16 @@ func unlessHeld(wanted *string, present string) *string {
 // withoutBlanks returns what Keycloak stores of a change that its rules allow: a blank name
 // or value is none.
 func withoutBlanks(change domain.UserChange) domain.UserChange {
-	unblank := func(text string) string {
-		if strings.TrimSpace(text) == "" {
-			return ""
-		}
-		return text
-	}
 	for _, name := range []**string{&change.FirstName, &change.LastName} {
-		if *name != nil {
-			*name = new(unblank(**name))
+		if *name != nil && strings.TrimSpace(**name) == "" {
+			*name = new("")
 		}
 	}
 	change.Attributes = maps.Clone(change.Attributes)
 	for name, value := range change.Attributes {
-		change.Attributes[name] = unblank(value)
+		if strings.TrimSpace(value) == "" {
+			change.Attributes[name] = ""
+		}
 	}
 	return change
 }

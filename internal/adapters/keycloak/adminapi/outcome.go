@@ -92,18 +92,11 @@ func notSent(op operation, kind domain.Kind, why string) *Error {
 
 // Away reports whether Keycloak was away or too slow, which may be over soon.
 func Away(err error) bool {
-	switch domain.AsError(err).Kind {
-	case domain.Unavailable, domain.Timeout:
-		return err != nil
-	default:
-		return false
-	}
+	return errors.Is(err, domain.Unavailable) || errors.Is(err, domain.Timeout)
 }
 
 // Unclear reports whether there was no answer of Keycloak's, or none that makes sense.
-func Unclear(err error) bool {
-	return Away(err) || err != nil && domain.AsError(err).Kind == domain.BadAnswer
-}
+func Unclear(err error) bool { return Away(err) || errors.Is(err, domain.BadAnswer) }
 
 // isFault reports whether Keycloak is in trouble: it did not refuse something, and the
 // caller did not leave.

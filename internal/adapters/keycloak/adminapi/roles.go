@@ -100,7 +100,6 @@ func (c *Client) UnassignRole(ctx context.Context, id domain.UserID, role Role) 
 // Group is a group of the realm.
 type Group struct {
 	ID   string `json:"id"`
-	Name string `json:"name"`
 	Path string `json:"path"`
 	// ClientRoles are the names of the roles of clients that the group carries itself, by
 	// the client's name.

@@ -16,7 +16,9 @@ func tryOnce(ctx context.Context, op operation, send func(ctx context.Context) e
 	failure = classify(ctx, x, send(tryCtx))
 	if failure != nil && Away(failure) {
 		failure.after = retryAfter(x.header, time.Now())
-		failure.again = (op.isIdempotent() || failure.Outcome == NotSent) && hasTimeFor(ctx, failure.after)
+		deadline, limited := ctx.Deadline()
+		inTime := ctx.Err() == nil && (!limited || time.Until(deadline) > failure.after)
+		failure.again = inTime && (op.isIdempotent() || failure.Outcome == NotSent)
 	}
 	return failure, x
 }
@@ -35,12 +37,6 @@ func WithTimeout(ctx context.Context, most time.Duration) (context.Context, cont
 // callerGone reports whether the context of a call has ended for another reason than time.
 func callerGone(ctx context.Context) bool {
 	return ctx.Err() != nil && !errors.Is(context.Cause(ctx), timeUp{})
-}
-
-// hasTimeFor reports whether ctx goes on after a pause.
-func hasTimeFor(ctx context.Context, pause time.Duration) bool {
-	deadline, ok := ctx.Deadline()
-	return ctx.Err() == nil && (!ok || time.Until(deadline) > pause)
 }
 
 // retryAfter reads how long the answer asks to wait (RFC 9110, section 10.2.3).
