@@ -172,9 +172,7 @@ func brokenEffectiveRoles() []brokenProvider {
 			fault: func(f *faulty) {
 				alterDetails(f, func(user domain.User, d *domain.AccountDetails) {
 					rights, _ := f.Provider.Privileges(context.Background(), user.ID, nil)
-					for _, right := range rights {
-						d.EffectiveRoles = append(d.EffectiveRoles, right)
-					}
+					d.EffectiveRoles = append(d.EffectiveRoles, rights...)
 				})
 			},
 			breaks: []string{"Details/ContainsRealmRolesOnly"},
