@@ -45,7 +45,7 @@ func forRealmsWithAndWithoutAttributes(t *testing.T, test func(t *testing.T, rea
 // A creation that Keycloak carries out and whose answer gets lost is finished all the
 // same, whether or not the realm keeps a mark of it.
 func TestLostAnswer_TheUserGetsTheRole(t *testing.T) {
-	rounds := numberFrom(t, "LOST_ANSWER_ROUNDS", 10)
+	rounds := numberFrom(t, "LOST_ANSWER_ROUNDS", 5)
 	forRealmsWithAndWithoutAttributes(t, func(t *testing.T, realm *keycloaktest.Realm, troubled, _ *program) {
 		faulty := 0
 		for round := range rounds {
@@ -65,7 +65,7 @@ func TestLostAnswer_TheUserGetsTheRole(t *testing.T) {
 // the answer to one of them gets lost: one of the two has made the user, whose role and
 // password are what the one was told, and the other made nothing.
 func TestLostAnswer_OneOfTwoCreationsWins(t *testing.T) {
-	rounds := numberFrom(t, "LOST_ANSWER_ROUNDS", 10)
+	rounds := numberFrom(t, "LOST_ANSWER_ROUNDS", 5)
 	forRealmsWithAndWithoutAttributes(t, func(t *testing.T, realm *keycloaktest.Realm, troubled, other *program) {
 		faulty, troubledWins := 0, 0
 		for round := range rounds {

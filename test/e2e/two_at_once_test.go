@@ -85,7 +85,7 @@ func pairs() []pair {
 // is so, as if one had come after the other, and the user can be disabled afterwards.
 // It does not matter whether one copy of the service serves both.
 func TestTwoAtOnce_BothAreTrue(t *testing.T) {
-	rounds := numberFrom(t, "TWO_AT_ONCE_ROUNDS", 6)
+	rounds := numberFrom(t, "TWO_AT_ONCE_ROUNDS", 3)
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "two", CheapHash: true})
 	keepAttributes(t, realm)
 	one, other := serveRealm(t, realm, realm.URL), serveRealm(t, realm, realm.URL)
