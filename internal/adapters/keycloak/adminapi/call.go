@@ -27,8 +27,8 @@ func (c *Client) onUser(ctx context.Context, op operation, id domain.UserID, sen
 	return c.call(ctx, op, func(ctx context.Context, token string) error { return send(ctx, token, userID) })
 }
 
-// read reads what the realm has at the path, whose segments are not escaped yet. Reading
-// past gocloak's own types takes a third of the time: it decodes what is looked at, once.
+// read reads what the realm has at the path, whose segments are not escaped yet. It goes
+// past gocloak's own types, so that the answer is decoded once, and only what is looked at.
 func read[T any](ctx context.Context, c *Client, op operation, query url.Values, path ...string) (T, error) {
 	var result T
 	address := c.admin
