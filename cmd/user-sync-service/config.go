@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -91,6 +92,9 @@ type Config struct {
 	ShutdownTimeout duration `envconfig:"SHUTDOWN_TIMEOUT" default:"30s"`
 
 	Operation
+
+	// dotEnv is the path of the file ".env" that was read, empty for none.
+	dotEnv string
 }
 
 // usageError is a command line that the program does not understand.
@@ -151,6 +155,17 @@ func (c Config) validateAccess(found *configError) {
 	found.addIf(c.ResetCooldown < 0, "RESET_COOLDOWN: must not be below zero")
 	found.addIf(slices.ContainsFunc(c.ProtectedGroups, isRoot), "PROTECTED_GROUPS: must be paths of groups, such as head-office")
 	found.addIf(isBlank(c.AuditLog), "AUDIT_LOG: must be stdout or the path of a file")
+}
+
+// speaksInClear reports whether what goes to Keycloak, the client's secret first of all,
+// can be read on the network.
+func (c Config) speaksInClear() bool {
+	u, ok := parseHTTP(c.KeycloakURL)
+	if !ok || u.Scheme != "http" || strings.EqualFold(u.Hostname(), "localhost") {
+		return false
+	}
+	address, err := netip.ParseAddr(u.Hostname())
+	return err != nil || !address.IsLoopback()
 }
 
 func isBlank(text string) bool { return strings.TrimSpace(text) == "" }

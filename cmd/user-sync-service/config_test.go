@@ -25,7 +25,7 @@ func setEnvironment(t *testing.T, variables map[string]string) {
 			"KEYCLOAK_", "GUNICORN_", "PORT", "LISTEN_HOST", "LOG_LEVEL", "SHUTDOWN_TIMEOUT",
 			"REQUEST_TIMEOUT", "ON_EXISTING", "AUTH_", "TRUSTED_ORIGINS", "RATE_LIMIT_WRITES", "RESET_COOLDOWN", "PROTECTED_", "PRIVILEGED_ROLES", "AUDIT_LOG",
 			"TEMPORARY_PASSWORD_DELIVERY", "REQUIRED_ACTIONS", "EMAIL_VERIFIED",
-			"OTEL_", "LOG_FORMAT", "MANAGEMENT_ADDR", "API_DOCS",
+			"OTEL_", "LOG_FORMAT", "MANAGEMENT_ADDR", "PPROF", "API_DOCS",
 		} {
 			if strings.HasPrefix(name, prefix) {
 				t.Setenv(name, value) // so that it comes back after the test
@@ -36,8 +36,7 @@ func setEnvironment(t *testing.T, variables map[string]string) {
 	// Load sets and unsets these itself; t.Setenv restores them.
 	for _, name := range []string{
 		"LOG_LEVEL", "SHUTDOWN_TIMEOUT", "PORT", "KEYCLOAK_TIMEOUT", "KEYCLOAK_REALM", "KEYCLOAK_URL", "RATE_LIMIT_WRITES", "RESET_COOLDOWN",
-		"REQUEST_TIMEOUT", "KEYCLOAK_MAX_CONCURRENCY", "EMAIL_VERIFIED",
-		"REQUEST_TIMEOUT", "KEYCLOAK_MAX_CONCURRENCY", "API_DOCS",
+		"REQUEST_TIMEOUT", "KEYCLOAK_MAX_CONCURRENCY", "EMAIL_VERIFIED", "API_DOCS", "PPROF",
 	} {
 		if _, given := variables[name]; !given {
 			t.Setenv(name, "")
@@ -241,6 +240,34 @@ func TestLoad_DotEnvThatIsBrokenIsAFaultWithoutItsText(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), ".env: ")
 	assert.NotContains(t, err.Error(), "open-sesame")
+}
+
+// Whoever can leave a file in the working directory must not open the service with it.
+func TestLoad_DotEnvCannotSayWhomToTrust(t *testing.T) {
+	lines := []string{
+		"AUTH_MODE=value-7", "export AUTH_ISSUERS='value-7'", "AUTH_NEW: value-7", "auth_clients=", "PROTECTED_USERS=value-7", "PROTECTED_GROUPS=value-7",
+		"PRIVILEGED_ROLES=value-7", "TRUSTED_ORIGINS=value-7", "AUDIT_LOG=value-7", "HTTP_PROXY=value-7", "https_proxy=value-7",
+		"No_Proxy=value-7", "ALL_PROXY=value-7", "SSL_CERT_FILE=value-7", "SSL_CERT_DIR=value-7", "GODEBUG=value-7",
+	}
+	setEnvironment(t, sound(map[string]string{"PORT": "x", "AUTH_MODE": "enforce"}))
+	writeDotEnv(t, strings.Join(lines, "\n")+"\nKEYCLOAK_REALM=from-file\n")
+	_, err := Load()
+	var faults configError
+	require.ErrorAs(t, err, &faults)
+	assert.NotContains(t, err.Error(), "value-7")
+	assert.Contains(t, faults, "AUTH_MODE: must not be set in .env, only in the environment itself")
+	assert.Len(t, faults, len(lines)+1, "PORT is told with them: %v", faults)
+	_, set := os.LookupEnv("PRIVILEGED_ROLES")
+	assert.False(t, set)
+}
+
+func TestConfig_KnowsWhereSecretsCanBeRead(t *testing.T) {
+	for url, clear := range map[string]bool{
+		"http://kc:8080": true, "HTTP://10.0.0.7": true, "http://localhost.bank.example": true, "http://127.0.0.1.bank.example": true, "http://[2001:db8::1]:8080": true,
+		"https://kc": false, "http://localhost:8080": false, "http://LOCALHOST": false, "http://127.0.0.1:8080": false, "http://127.9.9.9": false, "http://[::1]:8080": false,
+	} {
+		assert.Equal(t, clear, Config{KeycloakURL: url}.speaksInClear(), url)
+	}
 }
 
 func TestIneffectiveVariables(t *testing.T) {

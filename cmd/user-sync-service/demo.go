@@ -36,12 +36,15 @@ const (
 // demo serves made-up users, to be tried out without a Keycloak. It listens on
 // 127.0.0.1 only.
 func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) error {
+	// The log goes elsewhere, so that the lines to copy stay readable.
+	log := slog.New(slog.NewTextHandler(stderr, nil))
 	port := options.Port
 	if port == nil {
-		given, err := portAlone()
+		given, dotEnv, err := portAlone()
 		if err != nil {
 			return err
 		}
+		tellOfDotEnv(log, dotEnv)
 		port = &given
 	}
 	provider, err := demoProvider()
@@ -53,8 +56,6 @@ func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) er
 		return err
 	}
 	printGuide(stdout, listener.Addr())
-	// The log goes elsewhere, so that the lines to copy stay readable.
-	log := slog.New(slog.NewTextHandler(stderr, nil))
 	metrics := telemetry.NewMetrics(buildOf(domain.DefaultRoleMap()))
 	service := app.New(app.Config{
 		Provider:        provider,

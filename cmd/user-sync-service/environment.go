@@ -4,8 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"maps"
 	"os"
+	"path/filepath"
+	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/joho/godotenv"
@@ -30,10 +35,7 @@ func Load() (Config, error) {
 // and is left at its default.
 func readEnvironment() (config Config, faults []string) {
 	applyAliases() // First: a real variable, by whichever name, wins over the file.
-	if err := godotenv.Load(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		// The parser's own message quotes the file, which holds secrets.
-		faults = append(faults, ".env: cannot be read as lines of NAME=value")
-	}
+	config.dotEnv, faults = readDotEnv()
 	applyAliases()
 	guard := domain.DefaultGuard()
 	config.ProtectedRoles, config.PrivilegedRoles = guard.ProtectedRoles, guard.PrivilegedRoles
@@ -50,15 +52,54 @@ func readEnvironment() (config Config, faults []string) {
 	}
 }
 
-// portAlone returns PORT, without a look at what else is set.
-func portAlone() (uint16, error) {
+// readDotEnv sets what the file ".env" in the working directory says and nothing else has
+// set. It returns the file's path, empty where there is none. A variable that decides who
+// may do what, or whom the service trusts, is a fault: whoever can leave a file there must
+// not open the service with it.
+func readDotEnv() (path string, faults []string) {
+	variables, err := godotenv.Read()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		// The parser's own message quotes the file, which holds secrets.
+		return "", []string{".env: cannot be read as lines of NAME=value"}
+	}
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		if notForDotEnv.MatchString(name) {
+			faults = append(faults, name+": must not be set in .env, only in the environment itself")
+		} else if _, taken := os.LookupEnv(name); !taken {
+			_ = os.Setenv(name, variables[name]) // It fails for names that no variable can have.
+		}
+	}
+	path, err = filepath.Abs(".env")
+	if err != nil {
+		path = ".env"
+	}
+	return path, faults
+}
+
+// notForDotEnv are the variables that ".env" cannot set: those about callers, rights and the
+// record, and those that tell Go what is between it and Keycloak and which certificates
+// to trust. Go reads proxies in either letter case, Windows any variable.
+var notForDotEnv = regexp.MustCompile(`(?i)^(AUTH_.*|PROTECTED_.*|PRIVILEGED_.*|TRUSTED_.*|AUDIT_.*|.*_PROXY|SSL_CERT_.*|GODEBUG)$`)
+
+// portAlone returns PORT and the ".env" that was read, without a look at what else is set.
+func portAlone() (port uint16, dotEnv string, err error) {
 	config, found := readEnvironment()
 	for _, fault := range found {
 		if strings.HasPrefix(fault, "PORT:") {
-			return 0, configError{fault}
+			return 0, "", configError{fault}
 		}
 	}
-	return config.Port, nil
+	return config.Port, config.dotEnv, nil
+}
+
+// tellOfDotEnv names a ".env" that was read, which nobody may know to be there.
+func tellOfDotEnv(log *slog.Logger, path string) {
+	if path != "" {
+		log.Warn("read variables from a .env file", "path", path)
+	}
 }
 
 // ineffectiveVariables returns the variables that are set, were read by the Python

@@ -94,8 +94,12 @@ func TestRun_ServeEndsWellWithoutKeycloak(t *testing.T) {
 	setEnvironment(t, sound(map[string]string{
 		"KEYCLOAK_URL": "http://127.0.0.1:1", "LISTEN_HOST": "127.0.0.1", "PORT": "0", "GUNICORN_WORKERS": "4",
 	}))
+	writeDotEnv(t, "KEYCLOAK_REALM=from-file\n")
 	status, output := runUntilStopped(t, nil, "/users/anna/keycloak-status")
 	assert.Equal(t, http.StatusServiceUnavailable, status)
+	assert.Contains(t, output, `/.env"`, "the log names the file")
+	assert.NotContains(t, output, "from-file")
+	assert.NotContains(t, output, "plain http", "nobody else listens there")
 	assert.Contains(t, output, `"names":["GUNICORN_WORKERS"]`)
 	assert.NotContains(t, output, "made-up")
 	events, log := auditLines(output)
@@ -103,6 +107,12 @@ func TestRun_ServeEndsWellWithoutKeycloak(t *testing.T) {
 	assert.Contains(t, events[0], `"anna"`)
 	assert.NotContains(t, log, "anna", "the ordinary log names nobody")
 	assert.NotContains(t, log, "callers are not checked")
+}
+
+func TestRun_WarnsOfAKeycloakWithoutTLS(t *testing.T) {
+	setEnvironment(t, sound(map[string]string{"KEYCLOAK_URL": "http://keycloak.invalid", "LISTEN_HOST": "127.0.0.1", "PORT": "0"}))
+	_, output := runUntilStopped(t, nil, "/livez")
+	assert.Contains(t, output, "KEYCLOAK_URL is plain http")
 }
 
 // auditLines tells the events of the audit log from the lines of the ordinary one.

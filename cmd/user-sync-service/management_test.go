@@ -40,7 +40,7 @@ func TestManagement_HasAListenerOfItsOwn(t *testing.T) {
 	management := freeListener(t)
 	state := keycloak.State{Circuit: "half_open", UnderWay: 2, LoggedIn: true, TokenAge: 3 * time.Second}
 	serving := start(t, memory.New(memory.Realm{}), func(s *settings) {
-		s.management = management
+		s.management, s.edge.Profiles = management, true
 		s.metrics.WatchKeycloak(func() telemetry.KeycloakState { return stateOf(state, s.health.Err()) })
 	})
 	for path, want := range map[string]int{"/metrics": 404, "/livez": 404, "/readyz": 404, "/debug/pprof/": 404, "/users/nobody/keycloak-status": 404, "/openapi.json": 200} {

@@ -23,9 +23,11 @@ type Operation struct {
 	LogLevel logLevel `envconfig:"LOG_LEVEL" default:"info"`
 	// LogFormat is "json" or "text".
 	LogFormat string `envconfig:"LOG_FORMAT" default:"json"`
-	// ManagementAddr is host:port of a listener for /metrics, /livez, /readyz and
-	// /debug/pprof, which are not served on PORT then. Empty: there is none, and no pprof.
+	// ManagementAddr is host:port of a listener for /metrics, /livez and /readyz, which are
+	// not served on PORT then. Empty: there is none.
 	ManagementAddr string `envconfig:"MANAGEMENT_ADDR"`
+	// PProf serves profiles of the running program, /debug/pprof, on ManagementAddr too.
+	PProf bool `envconfig:"PPROF"`
 	// APIDocs serves the page /docs, on which the API can be tried out.
 	APIDocs bool `envconfig:"API_DOCS"`
 	// OTLPEndpoint is the URL of an OpenTelemetry collector, OTLPTracesEndpoint one for
@@ -55,6 +57,7 @@ func (o Operation) validateOperation(found *configError) {
 	protocols := []string{"", string(telemetry.GRPC), string(telemetry.HTTPProtobuf)}
 	found.addIf(!slices.Contains([]string{"json", "text"}, o.LogFormat), "LOG_FORMAT: must be json or text")
 	found.addIf(o.ManagementAddr != "" && !isAddress(o.ManagementAddr), "MANAGEMENT_ADDR: must be host:port or :port")
+	found.addIf(o.PProf && o.ManagementAddr == "", "PPROF: must be off without MANAGEMENT_ADDR, the only place where profiles are served")
 	found.addIf(isNoURL(o.OTLPEndpoint), "OTEL_EXPORTER_OTLP_ENDPOINT: must be an http or https URL, such as http://collector:4317")
 	found.addIf(isNoURL(o.OTLPTracesEndpoint), "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: must be an http or https URL, such as http://collector:4317")
 	found.addIf(!slices.Contains(protocols, o.OTLPProtocol), "OTEL_EXPORTER_OTLP_PROTOCOL: must be grpc or http/protobuf")

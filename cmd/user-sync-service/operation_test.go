@@ -23,6 +23,7 @@ func TestLoad_SaysWhatIsWrongWithTheOperation(t *testing.T) {
 		{"LOG_FORMAT", ""}, {"LOG_FORMAT", "JSON"}, {"LOG_FORMAT", "logfmt"},
 		{"MANAGEMENT_ADDR", "9090"}, {"MANAGEMENT_ADDR", "127.0.0.1"}, {"MANAGEMENT_ADDR", "::1:9090"}, {"MANAGEMENT_ADDR", ":"},
 		{"MANAGEMENT_ADDR", ":http"}, {"MANAGEMENT_ADDR", ":65536"}, {"MANAGEMENT_ADDR", "http://127.0.0.1:9090"},
+		{"PPROF", "true"}, {"PPROF", "on"}, // the first without MANAGEMENT_ADDR
 		{"API_DOCS", "yes"}, {"API_DOCS", ""},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://collector:4317"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://"}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:x"},

@@ -27,6 +27,10 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 	if names := ineffectiveVariables(); len(names) > 0 {
 		log.Warn("these variables have no effect", "names", names)
 	}
+	tellOfDotEnv(log, config.dotEnv)
+	if config.speaksInClear() {
+		log.Warn("KEYCLOAK_URL is plain http: the client's secret and all that is sent to Keycloak can be read on the network")
+	}
 	traces, closeTraces, err := config.traces(ctx, log)
 	if err != nil {
 		return err
@@ -106,6 +110,7 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 		Observe:        metrics.ObserveRequest,
 		Traces:         traces,
 		Docs:           config.APIDocs,
+		Profiles:       config.PProf,
 	}, health, listener, management, time.Duration(config.ShutdownTimeout))
 }
 

@@ -311,11 +311,13 @@ func TestAuth_PublicRoutesNeedNoToken(t *testing.T) {
 	p := startProgram(t, nil, environmentFor(realm, realm.URL))
 	awaitHealth(t, p.URL, http.StatusOK)
 	for _, header := range [][]string{nil, {"Authorization: Bearer "}, {bearer("garbage")}, {bearer(administrator(t, realm))}} {
-		for _, route := range []string{"/health", "/livez", "/readyz", "/metrics", "/openapi.json"} {
+		for _, route := range []string{"/health", "/livez", "/readyz", "/openapi.json"} {
 			for _, prefix := range []string{"", "/api/user-sync"} {
 				assert.Equal(t, http.StatusOK, send(t, http.MethodGet, p.URL+prefix+route, "", header...).status, prefix+route)
 			}
 		}
+		assert.Equal(t, http.StatusOK, send(t, http.MethodGet, p.URL+"/metrics", "", header...).status)
+		assert.Equal(t, http.StatusNotFound, send(t, http.MethodGet, p.URL+"/api/user-sync/metrics", "", header...).status, "strangers reach that")
 	}
 	assert.Empty(t, auditEvents(t, p), "nothing was attempted")
 }

@@ -213,7 +213,7 @@ func TestCallers_AreToldToComeBackWhileTheKeysAreNotKnown(t *testing.T) {
 func TestCallers_PublicRoutesNeedNoTokenAndLeaveNoEvent(t *testing.T) {
 	a := newAPI(t, unreachable, enforcing, func(with *settings) { with.app.Verifier = nil }) // A look at the caller would be a panic.
 	for _, before := range []string{"", prefix} {
-		for _, target := range []string{"/health", "/livez", "/readyz", "/metrics", "/openapi.json"} {
+		for _, target := range []string{"/health", "/livez", "/readyz", "/openapi.json"} {
 			assert.Equal(t, http.StatusOK, a.send(http.MethodGet, before+target, "").status, target)
 			assert.Equal(t, http.StatusOK, a.sendAsActor("bad", http.MethodGet, before+target, "").status, target)
 			assert.Equal(t, http.StatusMethodNotAllowed, a.send(http.MethodPost, before+target, "").status, target)

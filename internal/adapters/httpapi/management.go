@@ -9,8 +9,8 @@ import (
 )
 
 // NewManagement returns the handler of the operators' own listener: metrics, probes, and
-// profiles of the running program, none of which the gateway should reach. Its requests
-// are logged but not counted, and have no spans.
+// with Profiles those of the running program, none of which the gateway should reach. Its
+// requests are logged but not counted, and have no spans.
 func NewManagement(config Config) http.Handler {
 	config.Observe = func(string, string, int, time.Duration) {}
 	a := &api{Config: config, mux: chi.NewMux()}
@@ -18,18 +18,23 @@ func NewManagement(config Config) http.Handler {
 	a.mux.NotFound(a.notFound)
 	a.mux.MethodNotAllowed(a.methodNotAllowed)
 	a.operate("")
-	a.mux.Get("/debug/pprof/cmdline", pprof.Cmdline)
-	a.mux.Get("/debug/pprof/profile", pprof.Profile)
-	a.mux.Get("/debug/pprof/symbol", pprof.Symbol)
-	a.mux.Post("/debug/pprof/symbol", pprof.Symbol)
-	a.mux.Get("/debug/pprof/trace", pprof.Trace)
-	a.mux.Get("/debug/pprof/*", pprof.Index)
+	if a.Profiles {
+		a.mux.Get("/debug/pprof/cmdline", pprof.Cmdline)
+		a.mux.Get("/debug/pprof/profile", pprof.Profile)
+		a.mux.Get("/debug/pprof/symbol", pprof.Symbol)
+		a.mux.Post("/debug/pprof/symbol", pprof.Symbol)
+		a.mux.Get("/debug/pprof/trace", pprof.Trace)
+		a.mux.Get("/debug/pprof/*", pprof.Index)
+	}
 	return a.mux
 }
 
-// operate adds the routes that only operators need.
+// operate adds the routes that only operators need. Metrics are not below the prefix,
+// where gateways pass on whatever strangers ask for.
 func (a *api) operate(prefix string) {
 	a.mux.Get(prefix+"/livez", a.livez)
 	a.mux.Get(prefix+"/readyz", a.readyz)
-	a.mux.Get(prefix+"/metrics", a.Metrics.ServeHTTP)
+	if prefix == "" {
+		a.mux.Get("/metrics", a.Metrics.ServeHTTP)
+	}
 }

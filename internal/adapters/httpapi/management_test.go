@@ -38,9 +38,11 @@ func TestManagement_TakesItsRoutesAway(t *testing.T) {
 	}
 }
 
-func TestManagement_HasMetricsProbesAndProfiles(t *testing.T) {
+func TestManagement_HasMetricsProbesAndWithTheirSwitchProfiles(t *testing.T) {
 	a := newAPI(t, newRealm(t), managed)
 	management := httpapi.NewManagement(a.config)
+	a.config.Profiles = true
+	withProfiles := httpapi.NewManagement(a.config)
 	metrics := a.ask(management, http.MethodGet, "/metrics")
 	assert.Equal(t, http.StatusOK, metrics.status)
 	assert.Equal(t, metricsText, metrics.body)
@@ -57,7 +59,8 @@ func TestManagement_HasMetricsProbesAndProfiles(t *testing.T) {
 		"/debug/pprof/": "text/html; charset=utf-8", "/debug/pprof/heap": "application/octet-stream", "/debug/pprof/goroutine?debug=1": "text/plain; charset=utf-8",
 		"/debug/pprof/cmdline": "text/plain; charset=utf-8", "/debug/pprof/symbol": "text/plain; charset=utf-8",
 	} {
-		answer := a.ask(management, http.MethodGet, target)
+		assert.Equal(t, http.StatusNotFound, a.ask(management, http.MethodGet, target).status, target)
+		answer := a.ask(withProfiles, http.MethodGet, target)
 		assert.Equal(t, http.StatusOK, answer.status, target)
 		assert.Equal(t, content, answer.header.Get("Content-Type"), target)
 		assert.NotEmpty(t, answer.header.Get("X-Request-Id"), target)
@@ -82,6 +85,7 @@ func TestManagement_HasNothingElse(t *testing.T) {
 // Probes come every few seconds; that somebody takes a profile is worth a line.
 func TestManagement_LogsLikeTheOtherAndCountsNothing(t *testing.T) {
 	a, spans := newTraced(t, unreachable, managed)
+	a.config.Profiles = true
 	management := httpapi.NewManagement(a.config)
 	for target, level := range map[string]string{"/metrics": "DEBUG", "/livez": "DEBUG", "/readyz": "DEBUG", "/debug/pprof/heap": "INFO", "/elsewhere": "INFO"} {
 		a.ask(management, http.MethodGet, target)

@@ -15,7 +15,7 @@ import (
 // document holds answers against an OpenAPI document of the service.
 type document struct {
 	spec     *openapi3.T
-	patterns map[string]*regexp.Regexp // by path, with and without the prefix
+	patterns map[string]*regexp.Regexp // by path, with and without the prefix where both are served
 }
 
 func loadDocument(ctx context.Context, data []byte) (*document, error) {
@@ -25,11 +25,14 @@ func loadDocument(ctx context.Context, data []byte) (*document, error) {
 	}
 	d := &document{spec: spec, patterns: map[string]*regexp.Regexp{}}
 	parameter, trailing := regexp.MustCompile(`\\{[a-z]+\\}`), regexp.MustCompile(`\\{[a-z]+\\}$`)
-	for path := range spec.Paths.Map() {
+	for path, item := range spec.Paths.Map() {
 		// At the end of a path a router does not take nothing for a segment.
 		pattern := trailing.ReplaceAllString(regexp.QuoteMeta(path), "[^/]+")
 		pattern = parameter.ReplaceAllString(pattern, "[^/]*")
-		d.patterns[path] = regexp.MustCompile("^(/api/user-sync)?" + pattern + "$")
+		if len(item.Servers) == 0 { // Else it is served at one place alone.
+			pattern = "(/api/user-sync)?" + pattern
+		}
+		d.patterns[path] = regexp.MustCompile("^" + pattern + "$")
 	}
 	return d, spec.Validate(ctx)
 }

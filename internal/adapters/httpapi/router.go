@@ -20,7 +20,7 @@ import (
 )
 
 // pathPrefix is where the web app calls the service; most gateways strip it, one does
-// not. So each route is served with and without it.
+// not. So each route but /metrics is served with and without it.
 const pathPrefix = "/api/user-sync"
 
 //go:embed openapi.json
@@ -48,6 +48,8 @@ type Config struct {
 	// SeparateManagement tells that metrics and probes have a listener of their own, see
 	// [NewManagement].
 	SeparateManagement bool
+	// Profiles serves /debug/pprof on that listener.
+	Profiles bool
 	// Docs serves the page that shows the OpenAPI document.
 	Docs bool
 	// Traces takes a span for each request.
