@@ -109,6 +109,20 @@ type observer struct {
 	auditFailures int
 	partials      int
 	synced        []string
+	privileges    []string
+	disabled      int
+}
+
+func (o *observer) PrivilegesGiven(how string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.privileges = append(o.privileges, how)
+}
+
+func (o *observer) Disabled() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.disabled++
 }
 
 func (o *observer) Synced(outcome string) {

@@ -196,6 +196,13 @@ func (s *Service) Finish(ctx context.Context, attempt *Attempt, err error) error
 	return unrecorded
 }
 
+// tellPrivileges tells the observer when what was given makes an administrator.
+func (s *Service) tellPrivileges(how string, given domain.Assignment) {
+	if len(given.Privileged) > 0 {
+		s.Observer.PrivilegesGiven(how)
+	}
+}
+
 // outcomeOf says which failures are a refusal: what was asked for was turned down
 // before anything was changed.
 func outcomeOf(kind domain.Kind) domain.Outcome {

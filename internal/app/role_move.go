@@ -79,6 +79,9 @@ func (s *Service) carryOut(ctx context.Context, id domain.UserID, move roleMove)
 		if err != nil {
 			return "", err
 		}
+		if move.given.Role != "" || missing == "" { // Else nothing was given.
+			s.tellPrivileges("moved", move.to)
+		}
 	}
 	for _, role := range move.roles {
 		if err := s.Provider.Unassign(ctx, id, domain.Assignment{Role: role}); err != nil {

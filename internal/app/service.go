@@ -65,6 +65,11 @@ type Observer interface {
 	Synced(outcome string)
 	// LeftPartial is told of each user that was, or may have been, left incomplete.
 	LeftPartial()
+	// PrivilegesGiven is told of each assignment with privileged roles that was given, and
+	// whether to a user who was "created", "repaired" or "moved".
+	PrivilegesGiven(how string)
+	// Disabled is told of each account that was switched off.
+	Disabled()
 }
 
 // Service is the catalogue of what the program can do:

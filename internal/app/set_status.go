@@ -31,6 +31,9 @@ func (s *Service) SetStatus(ctx context.Context, attempt *Attempt, username doma
 		if err := s.Provider.SetEnabled(ctx, user.ID, enabled); err != nil || enabled {
 			return err
 		}
+		if user.Enabled {
+			s.Observer.Disabled()
+		}
 		if err := s.Provider.EndSessions(ctx, user.ID); err != nil {
 			return &domain.Error{
 				Kind:    domain.AsError(err).Kind,

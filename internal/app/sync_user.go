@@ -56,6 +56,9 @@ func (s *Service) SyncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 		outcome = "repaired"
 	}
 	s.Observer.Synced(outcome)
+	if result.Created || !result.Repaired.IsEmpty() {
+		s.tellPrivileges(outcome, s.Roles.Assign(in.FineractRole))
+	}
 	return result, err
 }
 

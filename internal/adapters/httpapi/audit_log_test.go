@@ -55,4 +55,6 @@ type uncounted struct{}
 func (uncounted) Refused(domain.Kind, bool) {}
 func (uncounted) AuditFailed()              {}
 func (uncounted) LeftPartial()              {}
+func (uncounted) PrivilegesGiven(string)    {}
+func (uncounted) Disabled()                 {}
 func (uncounted) Synced(string)             {}

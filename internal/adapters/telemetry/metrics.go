@@ -25,7 +25,10 @@ type Metrics struct {
 	refusals *prometheus.CounterVec
 	auditing prometheus.Counter
 	partials prometheus.Counter
+	disabled prometheus.Counter
 	syncs    *prometheus.CounterVec
+	// privileges are assignments.
+	privileges *prometheus.CounterVec
 
 	keycloakCalls    *prometheus.CounterVec
 	keycloakDuration *prometheus.HistogramVec
@@ -63,7 +66,10 @@ func NewMetrics(build Build) *Metrics {
 		auditing: counter("usersync_audit_failures_total",
 			"Audit events that could not be recorded, and writes refused because theirs could not have been.").WithLabelValues(),
 		partials: counter("usersync_partial_users_total", "Users that were, or may have been, left incomplete.").WithLabelValues(),
+		disabled: counter("usersync_accounts_disabled_total", "Accounts that were switched off.").WithLabelValues(),
 		syncs:    counter("usersync_syncs_total", "Attempts to sync a user, by outcome.", "outcome"),
+		privileges: counter("usersync_privileged_assignments_total",
+			"Assignments with privileged roles that were given: each may have made an administrator.", "how"),
 
 		keycloakCalls: counter("usersync_keycloak_requests_total",
 			"Calls to Keycloak by HTTP status; timeout, unreachable and cancelled had no answer.", "operation", "code"),
@@ -77,6 +83,7 @@ func NewMetrics(build Build) *Metrics {
 	}
 	// An alert on an increase misses the first event of a series that is not there before.
 	for counter, outcomes := range map[*prometheus.CounterVec][]string{
+		m.privileges:    {"created", "repaired", "moved"},
 		m.syncs:         {"created", "exists", "repaired", "failed", "refused"},
 		m.compensations: {"removed", "left"},
 		m.secrets:       {"changed", "failed"},
@@ -116,6 +123,12 @@ func (m *Metrics) AuditFailed() { m.auditing.Inc() }
 
 // LeftPartial counts a user that was, or may have been, left incomplete.
 func (m *Metrics) LeftPartial() { m.partials.Inc() }
+
+// PrivilegesGiven counts an assignment with privileged roles, by how it came about.
+func (m *Metrics) PrivilegesGiven(how string) { m.privileges.WithLabelValues(how).Inc() }
+
+// Disabled counts an account that was switched off.
+func (m *Metrics) Disabled() { m.disabled.Inc() }
 
 // Synced counts an attempt to sync a user by its outcome.
 func (m *Metrics) Synced(outcome string) { m.syncs.WithLabelValues(outcome).Inc() }

@@ -71,6 +71,24 @@ func TestMetrics_CountUsersWhoWereLeftIncomplete(t *testing.T) {
 	assert.Equal(t, []string{"usersync_partial_users_total 2"}, of(scrape(t, metrics), "usersync_partial_users_total"))
 }
 
+// As above: each administrator counts, the first one too.
+func TestMetrics_CountAdministratorsAndDisabledAccounts(t *testing.T) {
+	metrics := telemetry.NewMetrics(telemetry.Build{})
+	for _, count := range []string{"0", "1"} {
+		var given []string
+		for _, how := range []string{"created", "moved", "repaired"} {
+			given = append(given, `usersync_privileged_assignments_total{how="`+how+`"} `+count)
+		}
+		lines := scrape(t, metrics)
+		assert.Equal(t, given, of(lines, "usersync_privileged_assignments_total"))
+		assert.Equal(t, []string{"usersync_accounts_disabled_total " + count}, of(lines, "usersync_accounts_disabled_total"))
+		for _, how := range []string{"created", "moved", "repaired"} {
+			metrics.PrivilegesGiven(how)
+		}
+		metrics.Disabled()
+	}
+}
+
 func TestMetrics_KeepTheNamesLabelsAndBucketsOfTheContract(t *testing.T) {
 	metrics := telemetry.NewMetrics(telemetry.Build{})
 	metrics.ObserveRequest(http.MethodPut, "/users/{username}/status", http.StatusOK, 60*time.Millisecond)
