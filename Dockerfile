@@ -13,6 +13,8 @@ FROM scratch
 # Certificates, for a Keycloak behind https.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /user-sync-service /user-sync-service
+# Whose software is in it, and on what terms.
+COPY docs/third-party-licences.txt /third-party-licences.txt
 USER 1000:1000
 EXPOSE 5000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=5s CMD ["/user-sync-service", "healthcheck"]

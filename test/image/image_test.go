@@ -22,6 +22,8 @@ const (
 	inImage = "/user-sync-service"
 	// certificates are in the base image of the build stage, and where Go looks for them.
 	certificates = "/etc/ssl/certs/ca-certificates.crt"
+	// licences are those of what is in the binary; .ci/run sees that they are all there.
+	licences = "docs/third-party-licences.txt"
 	// maxSize is more than the binary needs, and less than it grows to by an accident.
 	maxSize = 30_000_000
 	// someRevision is given to the build as the commit.
@@ -148,13 +150,18 @@ func TestBuildStage_HasTheGoOfTheModule(t *testing.T) {
 	assert.Equal(t, "golang:"+string(version[1]), build.base)
 }
 
-func TestFinalStage_HoldsTheBinaryAndTheCertificatesAlone(t *testing.T) {
+func TestFinalStage_HoldsTheBinaryTheCertificatesAndTheLicencesAlone(t *testing.T) {
 	build, final := stages(t)
 	assert.Equal(t, "scratch", final.base)
 	assert.Equal(t, []string{
 		"--from=" + build.name + " " + certificates + " " + certificates,
 		"--from=" + build.name + " " + inImage + " " + inImage,
+		licences + " /third-party-licences.txt",
 	}, final.all("COPY"))
+	assert.FileExists(t, filepath.Join(buildContext, licences))
+	for _, path := range ignored(t) {
+		assert.False(t, within(licences, path), "%s is in .dockerignore", path)
+	}
 	for _, step := range final.steps {
 		known := []string{"COPY", "USER", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT"}
 		assert.True(t, slices.Contains(known, step.instruction), "%s %s", step.instruction, step.arguments)
