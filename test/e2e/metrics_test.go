@@ -115,6 +115,33 @@ func TestMetrics_OfTenThousandUsernames(t *testing.T) {
 	}
 }
 
+// An administrator who is made, and an account that is disabled, is counted where it happens.
+func TestMetrics_OfAdministratorsAndDisabledAccounts(t *testing.T) {
+	t.Parallel()
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "counted", CheapHash: true})
+	p := serveRealm(t, realm, realm.URL)
+	for _, request := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{http.MethodPost, "/sync/user", `{"username":"boss","email":"boss@bank.example","role":"Admin","firstName":"A","lastName":"B"}`, 201},
+		{http.MethodPost, "/sync/user", `{"username":"clerk","email":"clerk@bank.example","role":"Cashier","firstName":"A","lastName":"B"}`, 201},
+		{http.MethodPut, "/users/clerk", `{"role":"Super User"}`, 200},
+		{http.MethodPut, "/users/clerk/status", `{"enabled":false}`, 200},
+		{http.MethodPut, "/users/clerk/status", `{"enabled":false}`, 200},
+	} {
+		answer := p.send(t, request.method, request.path, request.body)
+		require.Equal(t, request.status, answer.status, answer.body)
+	}
+	after := series(t, p.URL)
+	for name, want := range map[string]float64{
+		`usersync_privileged_assignments_total{how="created"}`: 1, `usersync_privileged_assignments_total{how="moved"}`: 1,
+		`usersync_privileged_assignments_total{how="repaired"}`: 0, "usersync_accounts_disabled_total": 1,
+	} {
+		assert.InDelta(t, want, after[name], 0, name)
+	}
+}
+
 // On a real Keycloak, with what it takes to tell who asks.
 func TestMetrics_OfARealm(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -45,6 +46,30 @@ func TestProcess_ListsEveryConfigurationFault(t *testing.T) {
 	}
 	assert.NotContains(t, output, "KEYCLOAK_CLIENT_SECRET")
 	assert.NotContains(t, output, "very-secret")
+}
+
+// Whoever can leave a file where the program starts opens nothing with it.
+func TestProcess_TakesNoRightsFromADotEnv(t *testing.T) {
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "dotenv"})
+	binary, err := shared.binary()
+	require.NoError(t, err)
+	for _, line := range []string{"AUTH_MODE=off", "PROTECTED_USERS=x", "https_proxy=http://127.0.0.1:1"} {
+		limited, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		cmd := exec.CommandContext(limited, binary)
+		cmd.Dir = t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(cmd.Dir, ".env"), []byte(line+"\n"), 0o600))
+		for name, value := range environmentFor(realm, realm.URL) {
+			if !strings.HasPrefix(line, name+"=") {
+				cmd.Env = append(cmd.Env, name+"="+value)
+			}
+		}
+		output, _ := cmd.CombinedOutput() // A failure shows in the exit code.
+		name, value, _ := strings.Cut(line, "=")
+		assert.Equal(t, 2, cmd.ProcessState.ExitCode(), "%s: %s", line, output)
+		assert.Contains(t, string(output), "  - "+name+": must not be set in .env")
+		assert.NotContains(t, string(output), value+"\n")
+	}
 }
 
 // A service that could not put a single attempt on record does not come up, and says
