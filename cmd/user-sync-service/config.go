@@ -70,7 +70,10 @@ type Config struct {
 	TrustedOrigins list[string] `envconfig:"TRUSTED_ORIGINS"`
 	// RateLimitWrites is how many changes an actor may attempt in a minute; 0: any.
 	RateLimitWrites int `envconfig:"RATE_LIMIT_WRITES" default:"120"`
-	// ResetCooldown is the time between two reset mails to one user; 0: none.
+	// RateLimitMails is how many mails an actor may have sent in an hour; 0: any.
+	RateLimitMails int `envconfig:"RATE_LIMIT_MAILS" default:"200"`
+	// ResetCooldown is the time between two reset mails to one user, and between two mails
+	// to one mailbox; 0: none.
 	ResetCooldown duration `envconfig:"RESET_COOLDOWN" default:"60s"`
 	// ProtectedUsers, ProtectedGroups (paths) and ProtectedRoles (realm roles) say who is
 	// never a target. Groups cost a call to Keycloak for each write.
@@ -152,6 +155,7 @@ func (c Config) validateAccess(found *configError) {
 	found.addIf(len(c.AuthWriteRoles) == 0, "AUTH_WRITE_ROLES: must name a role, or nobody could change anything")
 	found.addIf(originErr != nil, "TRUSTED_ORIGINS: must be origins such as https://admin.bank.example, without a path")
 	found.addIf(c.RateLimitWrites < 0, "RATE_LIMIT_WRITES: must not be below zero")
+	found.addIf(c.RateLimitMails < 0, "RATE_LIMIT_MAILS: must not be below zero")
 	found.addIf(c.ResetCooldown < 0, "RESET_COOLDOWN: must not be below zero")
 	found.addIf(slices.ContainsFunc(c.ProtectedGroups, isRoot), "PROTECTED_GROUPS: must be paths of groups, such as head-office")
 	found.addIf(isBlank(c.AuditLog), "AUDIT_LOG: must be stdout or the path of a file")

@@ -76,6 +76,7 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 		EmailVerified:   config.EmailVerified,
 		Repair:          config.OnExisting == onExistingRepair,
 		WritesPerMinute: config.RateLimitWrites,
+		MailsPerHour:    config.RateLimitMails,
 		ResetCooldown:   time.Duration(config.ResetCooldown),
 		Random:          rand.Reader,
 		Log:             log,
@@ -118,7 +119,8 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 // the words of the metrics.
 func stateOf(state keycloak.State, check error) telemetry.KeycloakState {
 	return telemetry.KeycloakState{
-		Up: check == nil, Circuit: state.Circuit, UnderWay: state.UnderWay, TokenAge: state.TokenAge, LoggedIn: state.LoggedIn,
+		Up: check == nil, Circuit: state.Circuit, MailCircuit: state.MailCircuit, UnderWay: state.UnderWay,
+		TokenAge: state.TokenAge, LoggedIn: state.LoggedIn,
 	}
 }
 

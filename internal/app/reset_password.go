@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"user-sync-service/internal/domain"
@@ -12,10 +13,17 @@ const resetLinkLifespan = 24 * time.Hour
 
 // ResetPassword mails the user a link to choose a new password and returns the address
 // the mail went to. It returns NotFound, ProtectedUser, NoEmail, UserDisabled,
-// EmailDeliveryFailed, and RateLimited while the user's cool-down lasts, which begins
-// with each mail that may have been sent. Actors have other means for their own passwords.
+// EmailDeliveryFailed, and RateLimited while the cool-down of the user or the mailbox lasts,
+// which begins with each mail that may have been sent, or when the actor has sent too many.
+// Actors have other means for their own passwords.
 func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username domain.Username) (email string, err error) {
-	giveBack, wait := s.mails.take(username.String())
+	sent := false // or it cannot be told
+	unlessSent := func(giveBack func()) {
+		if !sent {
+			giveBack()
+		}
+	}
+	giveBack, wait := s.resets.take(username.String())
 	if wait > 0 {
 		return "", &domain.Error{
 			Kind:       domain.RateLimited,
@@ -23,12 +31,7 @@ func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username 
 			RetryAfter: wait,
 		}
 	}
-	sent := false // or it cannot be told
-	defer func() {
-		if !sent {
-			giveBack()
-		}
-	}()
+	defer unlessSent(giveBack)
 	user, err := s.target(ctx, attempt, username)
 	if err != nil {
 		return "", err
@@ -42,10 +45,21 @@ func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username 
 	if !user.Enabled {
 		return "", &domain.Error{Kind: domain.UserDisabled}
 	}
+	// Another user may have the same mailbox, or may have had the address until a moment ago.
+	giveBackMailbox, wait := s.mailboxes.take(mailboxOf(user.Email))
+	if wait > 0 {
+		return "", mailedLately(wait)
+	}
+	defer unlessSent(giveBackMailbox)
+	giveBackMail, err := s.limitMails(attempt.event.Actor)
+	if err != nil {
+		return "", err
+	}
+	defer unlessSent(giveBackMail)
 	err = s.write(ctx, attempt, nil, fields{domain.FieldMailSentTo: user.Email}, func() error {
 		err := s.Provider.SendActionsMail(ctx, user.ID, []domain.RequiredAction{domain.UpdatePassword}, resetLinkLifespan)
 		sent = err == nil || mayHaveBeenSent(domain.AsError(err).Kind)
-		return err
+		return mailServerSilent(ctx, err)
 	})
 	if err != nil {
 		return "", err
@@ -61,4 +75,14 @@ func mayHaveBeenSent(kind domain.Kind) bool {
 	default:
 		return false
 	}
+}
+
+// mailServerSilent translates the failure of a mail that was not answered in time: the
+// provider has answered all the calls before it, so it waits for the mail server.
+func mailServerSilent(ctx context.Context, err error) error {
+	outOfTime := errors.Is(err, domain.Unavailable) && errors.Is(ctx.Err(), context.DeadlineExceeded)
+	if !outOfTime && !errors.Is(err, domain.Timeout) {
+		return err
+	}
+	return &domain.Error{Kind: domain.EmailDeliveryFailed, Message: "The mail server does not answer. Please check before you try again.", Err: err}
 }

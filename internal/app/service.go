@@ -39,7 +39,10 @@ type Config struct {
 	Repair bool
 	// WritesPerMinute is how many writes each actor may attempt; zero means any number.
 	WritesPerMinute int
-	// ResetCooldown is the time between two reset mails to one user; zero means none.
+	// MailsPerHour is how many mails each actor may have sent; zero means any number.
+	MailsPerHour int
+	// ResetCooldown is the time between two reset mails to one user, and between two mails
+	// to one mailbox; zero means none.
 	ResetCooldown time.Duration
 	// Random is the source of temporary passwords, crypto/rand.Reader outside tests.
 	Random io.Reader
@@ -85,7 +88,8 @@ type Observer interface {
 // It keeps nothing but the counts of its limits and is safe for concurrent use.
 type Service struct {
 	Config
-	writes, mails *limit
+	writes, mails     *limit // by actor
+	resets, mailboxes *limit // by username, and by address
 }
 
 // New makes a Service.
@@ -94,8 +98,10 @@ func New(config Config) *Service {
 		config.Now = time.Now
 	}
 	return &Service{
-		Config: config,
-		writes: newLimit(config.WritesPerMinute, time.Minute, config.Now),
-		mails:  newLimit(1, config.ResetCooldown, config.Now),
+		Config:    config,
+		writes:    newLimit(config.WritesPerMinute, time.Minute, config.Now),
+		mails:     newLimit(config.MailsPerHour, time.Hour, config.Now),
+		resets:    newLimit(1, config.ResetCooldown, config.Now),
+		mailboxes: newLimit(1, config.ResetCooldown, config.Now),
 	}
 }

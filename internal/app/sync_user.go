@@ -43,7 +43,8 @@ type SyncUserResult struct {
 // It returns ProtectedUser for a protected username, PrivilegeEscalation when the realm
 // would grant more than the role map says, UsernameConflict for another person's
 // account, EmailConflict when the address belongs to another user, UnknownRole when the
-// realm lacks the mapped role, and what CreateUser of the identity provider returns.
+// realm lacks the mapped role, RateLimited when the new user could get no mail for the
+// limits, and what CreateUser of the identity provider returns.
 func (s *Service) SyncUser(ctx context.Context, attempt *Attempt, in SyncUserInput) (SyncUserResult, error) {
 	result, err := s.syncUser(ctx, attempt, in)
 	outcome := "exists"
@@ -73,6 +74,16 @@ func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 	if err != nil {
 		return SyncUserResult{}, err
 	}
+	giveBackMail, err := s.mayMailNewUser(attempt, user.Email)
+	if err != nil {
+		return SyncUserResult{}, err
+	}
+	mailed := false
+	defer func() {
+		if !mailed {
+			giveBackMail()
+		}
+	}()
 	var created domain.CreatedUser
 	err = s.write(ctx, attempt, nil, createdFields(user), func() (err error) {
 		created, err = s.create(ctx, &user)
@@ -88,7 +99,7 @@ func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 	result := SyncUserResult{ID: created.ID, Created: true, Password: user.Password, RequiredActions: created.RequiredActions}
 	result.Warnings = s.leftOut(ctx, attempt, user, created)
 	if s.Delivery.sendsMail() {
-		s.mailNewUser(ctx, attempt, user.Email, &result)
+		mailed = s.mailNewUser(ctx, attempt, user.Email, &result)
 	}
 	return result, nil
 }

@@ -126,7 +126,7 @@ type IdentityProvider interface {
 	// actions; the user's required actions stay as they are. It is never retried once the
 	// provider may have seen it: after Timeout or Unavailable the mail may have gone out.
 	// It returns NoEmail, UserDisabled, or EmailDeliveryFailed when the provider cannot
-	// send mails.
+	// send mails: it has not sent this one. Timeout may well be the mail server's.
 	SendActionsMail(ctx context.Context, id domain.UserID, actions []domain.RequiredAction, lifespan time.Duration) error
 
 	// Check reports whether the provider answers and accepts the service's credentials.

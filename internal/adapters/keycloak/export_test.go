@@ -19,7 +19,7 @@ func QuickTiming(config *Config) {
 
 // WithCircuitDelay is for a Config with a timing.
 func WithCircuitDelay(delay time.Duration) func(*Config) {
-	return func(config *Config) { config.Timing.CircuitDelay = delay }
+	return func(config *Config) { config.Timing.CircuitDelay, config.Timing.MailCircuitDelay = delay, delay }
 }
 
 // WithLookFor is for a Config with a timing.
@@ -52,6 +52,8 @@ const (
 	Retries         = adminapi.MaxRetries
 	CircuitFailures = adminapi.CircuitFailures
 	CircuitProbes   = adminapi.CircuitProbes
+	MaxMails        = adminapi.MaxMails
+	MailFailures    = adminapi.MailFailures
 	SecretTries     = adminapi.SecretTries
 )
 

@@ -23,6 +23,7 @@ type tally struct {
 	repeated    []string
 	compensated []bool
 	reread      []error
+	turnedAway  []string
 }
 
 func (c *tally) observe(config *keycloak.Config) { config.Observer = c }
@@ -40,6 +41,12 @@ func (c *tally) Retried(operation string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.repeated = append(c.repeated, operation)
+}
+
+func (c *tally) MailTurnedAway(reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turnedAway = append(c.turnedAway, reason)
 }
 
 func (c *tally) Compensated(removed bool) {

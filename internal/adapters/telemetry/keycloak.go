@@ -15,6 +15,9 @@ func (m *Metrics) Called(operation, code string, took time.Duration) {
 // Retried counts a retry of a call to Keycloak.
 func (m *Metrics) Retried(operation string) { m.retries.WithLabelValues(operation).Inc() }
 
+// MailTurnedAway counts a mail that was not tried.
+func (m *Metrics) MailTurnedAway(reason string) { m.mails.WithLabelValues(reason).Inc() }
+
 // Compensated counts a user that could not be finished.
 func (m *Metrics) Compensated(removed bool) {
 	outcome := "left"
@@ -35,11 +38,12 @@ func (m *Metrics) SecretReread(err error) {
 
 // KeycloakState is measured at each scrape.
 type KeycloakState struct {
-	Up       bool   // at the latest background check
-	Circuit  string // "closed", "half_open" or "open"
-	UnderWay int    // calls
-	TokenAge time.Duration
-	LoggedIn bool // else there is no token
+	Up bool // at the latest background check
+	// Circuit and MailCircuit are "closed", "half_open" or "open".
+	Circuit, MailCircuit string
+	UnderWay             int // calls
+	TokenAge             time.Duration
+	LoggedIn             bool // else there is no token
 }
 
 // WatchKeycloak adds gauges of the state.
@@ -63,6 +67,8 @@ func (c stateCollector) Collect(metrics chan<- prometheus.Metric) {
 	for _, name := range []string{"closed", "half_open", "open"} {
 		gauge("usersync_keycloak_circuit_state", "1 for the state of the circuit breaker.",
 			oneIf(state.Circuit == name), prometheus.Labels{"state": name})
+		gauge("usersync_mail_circuit_state", "1 for the state of the circuit breaker of mails.",
+			oneIf(state.MailCircuit == name), prometheus.Labels{"state": name})
 	}
 	gauge("usersync_keycloak_requests_in_flight", "Calls to Keycloak under way.", float64(state.UnderWay), nil)
 	if state.LoggedIn {

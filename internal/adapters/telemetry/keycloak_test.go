@@ -61,6 +61,7 @@ func TestMetrics_CountOutcomes(t *testing.T) {
 	metrics.Compensated(true)
 	metrics.Compensated(true)
 	metrics.Compensated(false)
+	metrics.MailTurnedAway("busy")
 	metrics.SecretReread(nil)
 	metrics.SecretReread(errors.New("no such file"))
 	metrics.SecretReread(errors.New("no such file"))
@@ -69,6 +70,8 @@ func TestMetrics_CountOutcomes(t *testing.T) {
 		`usersync_syncs_total{outcome="created"} 1`,
 		`usersync_compensations_total{outcome="removed"} 2`,
 		`usersync_compensations_total{outcome="left"} 1`,
+		`usersync_mails_turned_away_total{reason="busy"} 1`,
+		`usersync_mails_turned_away_total{reason="circuit_open"} 0`,
 		`usersync_client_secret_reloads_total{outcome="changed"} 1`,
 		`usersync_client_secret_reloads_total{outcome="failed"} 2`,
 	} {
@@ -82,7 +85,7 @@ func TestMetrics_TellTheStateOfKeycloakWhenAsked(t *testing.T) {
 	var state telemetry.KeycloakState
 	metrics.WatchKeycloak(func() telemetry.KeycloakState { return state })
 
-	state = telemetry.KeycloakState{Circuit: "open", UnderWay: 3}
+	state = telemetry.KeycloakState{Circuit: "open", MailCircuit: "half_open", UnderWay: 3}
 	assert.Equal(t, []string{
 		`usersync_keycloak_circuit_state{state="closed"} 0`,
 		`usersync_keycloak_circuit_state{state="half_open"} 0`,
@@ -90,6 +93,11 @@ func TestMetrics_TellTheStateOfKeycloakWhenAsked(t *testing.T) {
 		`usersync_keycloak_requests_in_flight 3`,
 		`usersync_keycloak_up 0`,
 	}, of(scrape(t, metrics), "usersync_keycloak"), "no age before there is a token")
+	assert.Equal(t, []string{
+		`usersync_mail_circuit_state{state="closed"} 0`,
+		`usersync_mail_circuit_state{state="half_open"} 1`,
+		`usersync_mail_circuit_state{state="open"} 0`,
+	}, of(scrape(t, metrics), "usersync_mail_circuit_state"))
 
 	state = telemetry.KeycloakState{Up: true, Circuit: "half_open", LoggedIn: true, TokenAge: 1500 * time.Millisecond}
 	assert.Equal(t, []string{

@@ -35,6 +35,7 @@ type Metrics struct {
 	retries          *prometheus.CounterVec
 	compensations    *prometheus.CounterVec
 	secrets          *prometheus.CounterVec
+	mails            *prometheus.CounterVec
 }
 
 // Build describes the running program.
@@ -80,6 +81,8 @@ func NewMetrics(build Build) *Metrics {
 			"Users that could not be finished, and were removed again or left.", "outcome"),
 		secrets: counter("usersync_client_secret_reloads_total",
 			"Changes of the client secret that were noticed, and failures to read it.", "outcome"),
+		mails: counter("usersync_mails_turned_away_total",
+			"Mails that were not tried, because the mail server does not answer or too many were under way.", "reason"),
 	}
 	// An alert on an increase misses the first event of a series that is not there before.
 	for counter, outcomes := range map[*prometheus.CounterVec][]string{
@@ -87,6 +90,7 @@ func NewMetrics(build Build) *Metrics {
 		m.syncs:         {"created", "exists", "repaired", "failed", "refused"},
 		m.compensations: {"removed", "left"},
 		m.secrets:       {"changed", "failed"},
+		m.mails:         {"circuit_open", "busy"},
 	} {
 		for _, outcome := range outcomes {
 			counter.WithLabelValues(outcome)

@@ -39,8 +39,9 @@ type Timing struct {
 	// LongestPause is the longest pause before a retry. Each is random up to it ("full
 	// jitter"), so that many callers do not come back at the same moment.
 	LongestPause time.Duration
-	// CircuitDelay is how long the circuit stays open before it lets a call through.
-	CircuitDelay time.Duration
+	// CircuitDelay is how long the circuit stays open before it lets a call through, and
+	// MailCircuitDelay the same for the circuit of mails.
+	CircuitDelay, MailCircuitDelay time.Duration
 	// LongestQueueing is how long a call waits for its turn.
 	LongestQueueing time.Duration
 	// SecretPause is the first pause before the client's secret is read again.
@@ -58,15 +59,16 @@ type Timing struct {
 // UsualTiming returns the times that the program runs with.
 func UsualTiming() Timing {
 	return Timing{
-		LongestPause:    200 * time.Millisecond,
-		CircuitDelay:    2 * time.Second,
-		LongestQueueing: 500 * time.Millisecond,
-		SecretPause:     100 * time.Millisecond,
-		LookFor:         2 * time.Second,
-		LookAgainAfter:  250 * time.Millisecond,
-		Settling:        80 * time.Millisecond,
-		Grace:           400 * time.Millisecond,
-		WithoutDeadline: 10 * time.Second,
+		LongestPause:     200 * time.Millisecond,
+		CircuitDelay:     2 * time.Second,
+		MailCircuitDelay: 10 * time.Second,
+		LongestQueueing:  500 * time.Millisecond,
+		SecretPause:      100 * time.Millisecond,
+		LookFor:          2 * time.Second,
+		LookAgainAfter:   250 * time.Millisecond,
+		Settling:         80 * time.Millisecond,
+		Grace:            400 * time.Millisecond,
+		WithoutDeadline:  10 * time.Second,
 	}
 }
 
@@ -81,7 +83,6 @@ type bounds struct {
 }
 
 func newBounds(maxConcurrency int, times Timing) bounds {
-	limit := uint(maxConcurrency)
 	retries := retrypolicy.NewBuilder[any]().
 		HandleIf(func(_ any, err error) bool { return asFailure(err).again }).
 		WithMaxRetries(MaxRetries).
@@ -90,16 +91,22 @@ func newBounds(maxConcurrency int, times Timing) bounds {
 		}).
 		ReturnLastFailure().
 		Build()
+	limit := uint(maxConcurrency)
 	return bounds{
 		retries:  failsafe.With[any](retries),
 		queue:    bulkhead.New[any](max(limit, leastQueue)),
 		bulkhead: bulkhead.New[any](limit),
-		circuit: circuitbreaker.NewBuilder[any]().
-			WithFailureThresholdRatio(CircuitFailures, circuitCalls).
-			WithSuccessThreshold(CircuitProbes).
-			WithDelay(times.CircuitDelay).
-			Build(),
+		circuit:  newCircuit(CircuitFailures, circuitCalls, times.CircuitDelay),
 	}
+}
+
+// newCircuit returns a circuit breaker that so many failures of the latest calls open.
+func newCircuit(failures, calls uint, delay time.Duration) circuitbreaker.CircuitBreaker[any] {
+	return circuitbreaker.NewBuilder[any]().
+		WithFailureThresholdRatio(failures, calls).
+		WithSuccessThreshold(CircuitProbes).
+		WithDelay(delay).
+		Build()
 }
 
 // asFailure returns the failed try, or one from which nothing follows.
@@ -114,37 +121,43 @@ func asFailure(err error) *Error {
 func (c *Client) do(ctx context.Context, op operation, send func(ctx context.Context) error) (err error) {
 	ctx, span := c.startSpan(ctx, op)
 	defer func() { endSpan(span, err) }()
-	bypass := bypassOf(ctx)
-	if bypass != allBounds && c.bounds.circuit.RemainingDelay() > 0 {
+	bypass, bounds, queueing := bypassOf(ctx), c.bounds, c.Timing.LongestQueueing
+	if bypass != allBounds && bounds.circuit.RemainingDelay() > 0 {
 		return circuitOpen(op) // Without waiting for a turn first.
+	}
+	if op == opSendActionsMail {
+		bounds, queueing = c.mailBounds, c.mailPatience()
+		if bounds.circuit.RemainingDelay() > 0 {
+			return c.mailTurnedAway(circuitbreaker.ErrOpen)
+		}
 	}
 	callCtx, cancel := WithTimeout(ctx, c.callTime(ctx))
 	defer cancel()
 	defer c.atClose(cancel)()
 	tried := false
 	var failure *Error
-	err = c.bounds.retries.WithContext(callCtx).Run(func() error {
+	err = bounds.retries.WithContext(callCtx).Run(func() error {
 		if bypass == nothing {
-			if err := c.bounds.takeTurn(callCtx, c.Timing.LongestQueueing); err != nil {
+			if err := bounds.takeTurn(callCtx, queueing); err != nil {
 				return err
 			}
-			defer c.bounds.bulkhead.ReleasePermit()
+			defer bounds.bulkhead.ReleasePermit()
 		}
-		if bypass != allBounds && !c.bounds.circuit.TryAcquirePermit() {
+		if bypass != allBounds && !bounds.circuit.TryAcquirePermit() {
 			return circuitbreaker.ErrOpen
 		}
 		if tried {
 			c.Observer.Retried(op.name())
 		}
 		tried = true
-		failure = c.try(callCtx, op, bypass, send)
+		failure = c.try(callCtx, op, bounds.circuit, bypass, send)
 		if failure == nil {
 			return nil
 		}
-		if failure.Code == timedOut {
+		if failure.Code == timedOut && op != opSendActionsMail { // Mails wait for another server.
 			c.leaveConnections()
 		}
-		if bypass != allBounds && c.bounds.circuit.IsOpen() {
+		if bypass != allBounds && bounds.circuit.IsOpen() {
 			failure.again = false // It would be refused, after a pause in vain.
 		}
 		return failure
@@ -156,6 +169,8 @@ func (c *Client) do(ctx context.Context, op operation, send func(ctx context.Con
 		return failure
 	case tried:
 		return nil
+	case op == opSendActionsMail && !callerGone(callCtx):
+		return c.mailTurnedAway(err)
 	case errors.Is(err, circuitbreaker.ErrOpen):
 		return circuitOpen(op)
 	case errors.Is(err, bulkhead.ErrFull), !callerGone(callCtx):
@@ -188,7 +203,7 @@ func (c *Client) callTime(ctx context.Context) time.Duration {
 }
 
 // try makes one try at a call and tells the circuit how it went.
-func (c *Client) try(ctx context.Context, op operation, bypass bypass, send func(ctx context.Context) error) (failure *Error) {
+func (c *Client) try(ctx context.Context, op operation, circuit circuitbreaker.CircuitBreaker[any], bypass bypass, send func(ctx context.Context) error) (failure *Error) {
 	if bypass == allBounds {
 		return c.observed(ctx, op, send)
 	}
@@ -196,18 +211,22 @@ func (c *Client) try(ctx context.Context, op operation, bypass bypass, send func
 	defer func() {
 		switch {
 		case fault:
-			c.bounds.circuit.RecordFailure()
+			circuit.RecordFailure()
 		case !abandoned:
-			c.bounds.circuit.RecordSuccess()
+			circuit.RecordSuccess()
 		// A caller who left says nothing about Keycloak. But in a half-open circuit each try
 		// has the place of a probe, and gives it back only with an outcome: then nothing is
 		// proved, which is not enough to close it.
-		case c.bounds.circuit.IsHalfOpen():
-			c.bounds.circuit.RecordFailure()
+		case circuit.IsHalfOpen():
+			circuit.RecordFailure()
 		}
 	}()
+	began := time.Now()
 	failure = c.observed(ctx, op, send)
 	fault, abandoned = failure.isFault(), failure != nil && failure.Code == cancelled
+	if op == opSendActionsMail {
+		fault, abandoned = c.mailFault(failure, time.Since(began))
+	}
 	return failure
 }
 

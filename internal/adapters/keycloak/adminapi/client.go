@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/go-resty/resty/v2"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -52,18 +54,19 @@ type Config struct {
 // an [*Error].
 type Client struct {
 	Config
-	gocloak  *gocloak.GoCloak
-	realm    string // escaped for a path
-	admin    string // the address of the realm in the admin API
-	secret   clientSecret
-	tokens   *Value[string]
-	tracer   trace.Tracer
-	bounds   bounds
-	underWay atomic.Int64              // tries
-	loggedIn atomic.Pointer[time.Time] // when; nil: not yet
-	pool     *http.Transport           // nil when the transport was given
-	open     context.Context           // ends with Close, and every call with it
-	end      context.CancelFunc
+	gocloak    *gocloak.GoCloak
+	realm      string // escaped for a path
+	admin      string // the address of the realm in the admin API
+	secret     clientSecret
+	tokens     *Value[string]
+	tracer     trace.Tracer
+	bounds     bounds
+	mailBounds bounds
+	underWay   atomic.Int64              // tries
+	loggedIn   atomic.Pointer[time.Time] // when; nil: not yet
+	pool       *http.Transport           // nil when the transport was given
+	open       context.Context           // ends with Close, and every call with it
+	end        context.CancelFunc
 }
 
 // New makes a Client, which makes no call yet. Close it after use.
@@ -93,6 +96,7 @@ func New(config Config) *Client {
 		tracer:  config.Traces.Tracer("user-sync-service/internal/adapters/keycloak"),
 		bounds:  newBounds(config.MaxConcurrency, config.Timing),
 	}
+	c.mailBounds = c.bounds.mailBounds(config.Timing)
 	c.admin, _ = url.JoinPath(config.URL, "admin", "realms", c.realm) // A URL that is none fails with each call.
 	c.open, c.end = context.WithCancel(context.Background())
 	c.secret.read, c.secret.reread = config.ClientSecret, c.secretReread
@@ -140,7 +144,8 @@ func (c *Client) leaveConnections() {
 
 // State is what the client can tell of itself at any time.
 type State struct {
-	Circuit string // "closed", "half_open" or "open"
+	// Circuit and MailCircuit are "closed", "half_open" or "open".
+	Circuit, MailCircuit string
 	// UnderWay is the number of calls that have not ended.
 	UnderWay int
 	// TokenAge is the age of the access token; LoggedIn is false as long as there is none.
@@ -150,18 +155,17 @@ type State struct {
 
 // State returns the present state.
 func (c *Client) State() State {
-	state := State{Circuit: "closed", UnderWay: int(c.underWay.Load())}
-	switch {
-	case c.bounds.circuit.IsOpen():
-		state.Circuit = "open"
-	case c.bounds.circuit.IsHalfOpen():
-		state.Circuit = "half_open"
+	state := State{
+		Circuit: nameOf(c.bounds.circuit.State()), MailCircuit: nameOf(c.mailBounds.circuit.State()), UnderWay: int(c.underWay.Load()),
 	}
 	if since := c.loggedIn.Load(); since != nil {
 		state.TokenAge, state.LoggedIn = c.Now().Sub(*since), true
 	}
 	return state
 }
+
+// nameOf is the circuit's state as metrics call it.
+func nameOf(state circuitbreaker.State) string { return strings.ReplaceAll(state.String(), "-", "_") }
 
 // silence is a logger that says nothing: what matters is in the errors.
 type silence struct{}

@@ -22,6 +22,9 @@ type Observer interface {
 	Called(operation, code string, took time.Duration)
 	// Retried is told of each retry, which Called is told of as well.
 	Retried(operation string)
+	// MailTurnedAway is told of each mail that was not tried, because the mail server does
+	// not answer ("circuit_open") or too many are under way ("busy").
+	MailTurnedAway(reason string)
 	// Compensated is told of each user that package keycloak could not finish, and whether
 	// Keycloak was rid of it again.
 	Compensated(removed bool)
@@ -85,5 +88,6 @@ type unobserved struct{}
 
 func (unobserved) Called(string, string, time.Duration) {}
 func (unobserved) Retried(string)                       {}
+func (unobserved) MailTurnedAway(string)                {}
 func (unobserved) Compensated(bool)                     {}
 func (unobserved) SecretReread(error)                   {}

@@ -3,7 +3,6 @@ package adminapi
 import (
 	"context"
 	"net/url"
-	"time"
 
 	"github.com/Nerzal/gocloak/v13"
 
@@ -86,15 +85,6 @@ func (c *Client) DeleteUser(ctx context.Context, id domain.UserID) error {
 func (c *Client) EndSessions(ctx context.Context, id domain.UserID) error {
 	return c.onUser(ctx, opEndSessions, id, func(ctx context.Context, token, userID string) error {
 		return c.gocloak.LogoutAllSessions(ctx, token, c.realm, userID)
-	})
-}
-
-// SendActionsMail mails the user a link to the required actions.
-func (c *Client) SendActionsMail(ctx context.Context, id domain.UserID, actions []string, lifespan time.Duration) error {
-	return c.onUser(ctx, opSendActionsMail, id, func(ctx context.Context, token, userID string) error {
-		return c.gocloak.ExecuteActionsEmail(ctx, token, c.realm, gocloak.ExecuteActionsEmail{
-			UserID: &userID, Lifespan: new(int(lifespan.Seconds())), Actions: &actions,
-		})
 	})
 }
 
