@@ -189,6 +189,49 @@ func TestDelivery_NoMailIsBegunWithoutTime(t *testing.T) {
 	assert.Equal(t, []string{mailNotSent}, result.Warnings)
 }
 
+// A mailbox could be flooded with new users just as well.
+func TestDelivery_CountsForTheCoolDownOfTheMailbox(t *testing.T) {
+	provider := newMemory()
+	b := newBench(provider, delivering(app.DeliverByEmail), func(config *app.Config) { config.ResetCooldown = time.Minute })
+	sync := func(name, address string) (app.SyncUserResult, error) {
+		return b.SyncUser(t.Context(), b.Begin(domain.ActionSyncUser, app.Request{}), employee(t, name, address, "Cashier"))
+	}
+	_, err := sync("one", "victim@outside.example")
+	require.NoError(t, err)
+	_, err = sync("two", "Victim+2@outside.example")
+	mailboxTooSoon(t, err)
+	assert.Len(t, provider.Users(), 1, "nothing half done")
+	_, err = b.ResetPassword(t.Context(), b.Begin(domain.ActionResetPassword, app.Request{}), username(t, "one"))
+	mailboxTooSoon(t, err)
+	assert.Len(t, provider.Mails(), 1)
+
+	// Of two at once, one finds out when its user is there already.
+	crowd := &meanwhile{Provider: newMemory()}
+	b = newBench(crowd, delivering(app.DeliverByEmail), func(config *app.Config) { config.ResetCooldown = time.Minute })
+	crowd.do = func() {
+		_, err := sync("one", "victim@outside.example")
+		require.NoError(t, err)
+	}
+	result, err := sync("two", "victim+2@outside.example")
+	require.NoError(t, err)
+	assert.Equal(t, []string{mailNotSent}, result.Warnings)
+	assert.Len(t, crowd.Mails(), 1)
+}
+
+// meanwhile is a provider on which something else happens just when a user is created.
+type meanwhile struct {
+	*memory.Provider
+	do func()
+}
+
+func (m *meanwhile) CreateUser(ctx context.Context, user domain.NewUser) (domain.CreatedUser, error) {
+	if do := m.do; do != nil {
+		m.do = nil
+		do()
+	}
+	return m.Provider.CreateUser(ctx, user)
+}
+
 func TestDelivery_NobodyWhoExistsGetsAMail(t *testing.T) {
 	provider := newMemory()
 	add(t, provider, domain.User{Username: "tariq", Email: "tariq@bank.example", Enabled: true, Managed: true})

@@ -12,6 +12,7 @@ import (
 
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
+	"user-sync-service/internal/ports"
 )
 
 // A stolen session must not empty a bank within a minute.
@@ -154,6 +155,71 @@ func TestRateLimit_OfZeroIsNone(t *testing.T) {
 	b, _ := newLimited(t, 0)
 	for range 150 {
 		require.NoError(t, b.as(t, "asha", enabling(), "anna"))
+	}
+}
+
+// newMailing is a service that lets each actor send so many mails in an hour, those of new
+// users included.
+func newMailing(provider ports.IdentityProvider, perHour int, change ...func(*app.Config)) (*bench, *clock) {
+	clock := &clock{now: now()}
+	return newBench(provider, append(change, guarded, actors, func(config *app.Config) {
+		config.MailsPerHour, config.Delivery, config.Now = perHour, app.DeliverBoth, clock.Now
+	})...), clock
+}
+
+// noMoreMails asserts that err is the one of an actor who has sent too many.
+func noMoreMails(t *testing.T, err error, left time.Duration) {
+	t.Helper()
+	require.ErrorIs(t, err, domain.RateLimited)
+	assert.Equal(t, "You have sent too many mails within an hour. Please try again later.", domain.AsError(err).Message)
+	assert.Equal(t, left, domain.AsError(err).RetryAfter)
+}
+
+func TestMailLimit_CountsAllMailsOfAnActorAndIsLookedAtBeforeAnythingIsDone(t *testing.T) {
+	provider := newGuardedRealm(t)
+	b, clock := newMailing(provider, 3)
+	require.NoError(t, b.reset(t, "anna"))
+	clock.pass(20 * time.Minute)
+	for i := range 2 {
+		require.NoError(t, b.as(t, "asha", syncing(), fmt.Sprintf("new%d", i)))
+	}
+	same := unchanged(t, provider)
+	noMoreMails(t, b.reset(t, "anna"), 40*time.Minute)
+	noMoreMails(t, b.as(t, "ASHA", syncing(), "tariq"), 40*time.Minute)
+	same()
+	require.NoError(t, b.as(t, "asha", enabling(), "anna"), "other writes are not limited")
+	require.NoError(t, b.as(t, "another", syncing(), "tariq"))
+	assert.Len(t, provider.Mails(), 4)
+	clock.pass(40 * time.Minute)
+	require.NoError(t, b.reset(t, "anna"))
+	noMoreMails(t, b.reset(t, "anna"), 20*time.Minute)
+}
+
+// Only what may have gone out counts: not who exists, and not what failed.
+func TestMailLimit_CountsMailsThatMayHaveBeenSent(t *testing.T) {
+	provider := newGuardedRealm(t)
+	b, _ := newMailing(provider, 1)
+	provider.FailMails(true)
+	for i := range 3 {
+		require.ErrorIs(t, b.reset(t, "anna"), domain.EmailDeliveryFailed)
+		require.ErrorIs(t, b.reset(t, "nobody"), domain.NotFound)
+		require.NoError(t, b.as(t, "asha", syncing(), fmt.Sprintf("new%d", i)))
+		require.NoError(t, b.as(t, "asha", syncing(), "new0"), "exists")
+	}
+	provider.FailMails(false)
+	require.NoError(t, b.reset(t, "anna"))
+
+	unclear, _ := newMailing(failingMails{newGuardedRealm(t), domain.Timeout}, 1)
+	require.NoError(t, unclear.as(t, "asha", syncing(), "tariq"))
+	noMoreMails(t, unclear.reset(t, "anna"), time.Hour)
+}
+
+func TestMailLimit_OfZeroIsNoneAndUnknownActorsAreNotCounted(t *testing.T) {
+	b, _ := newMailing(newGuardedRealm(t), 0)
+	anybody := newBench(newGuardedRealm(t), func(config *app.Config) { config.MailsPerHour = 1 })
+	for range 3 {
+		require.NoError(t, b.reset(t, "anna"))
+		require.NoError(t, anybody.attempt(t, app.Caller{}, targeting()[0], "anna"))
 	}
 }
 

@@ -80,8 +80,11 @@ func mayHaveBeenSent(kind domain.Kind) bool {
 // mailServerSilent translates the failure of a mail that was not answered in time: the
 // provider has answered all the calls before it, so it waits for the mail server.
 func mailServerSilent(ctx context.Context, err error) error {
-	outOfTime := errors.Is(err, domain.Unavailable) && errors.Is(ctx.Err(), context.DeadlineExceeded)
-	if !outOfTime && !errors.Is(err, domain.Timeout) {
+	if err == nil {
+		return nil
+	}
+	kind := domain.AsError(err).Kind
+	if kind != domain.Timeout && (kind != domain.Unavailable || !errors.Is(ctx.Err(), context.DeadlineExceeded)) {
 		return err
 	}
 	return &domain.Error{Kind: domain.EmailDeliveryFailed, Message: "The mail server does not answer. Please check before you try again.", Err: err}

@@ -124,7 +124,10 @@ type failingMails struct {
 	err error
 }
 
-func (f failingMails) SendActionsMail(context.Context, domain.UserID, []domain.RequiredAction, time.Duration) error {
+func (f failingMails) SendActionsMail(ctx context.Context, _ domain.UserID, _ []domain.RequiredAction, _ time.Duration) error {
+	if _, limited := ctx.Deadline(); limited {
+		<-ctx.Done()
+	}
 	return f.err
 }
 
@@ -134,9 +137,97 @@ func TestResetCooldown_IsKeptWhenAMailMayHaveBeenSent(t *testing.T) {
 		domain.Timeout, domain.Unavailable, &domain.Error{Kind: domain.BadAnswer}, domain.Internal, context.DeadlineExceeded, errors.New("anything"),
 	} {
 		b, _ := newCooling(failingMails{newGuardedRealm(t), failure})
-		require.Equal(t, failure, b.reset(t, "anna"))
+		want := domain.AsError(failure).Kind
+		if want == domain.Timeout {
+			want = domain.EmailDeliveryFailed
+		}
+		require.Equal(t, want, domain.AsError(b.reset(t, "anna")).Kind)
 		tooSoon(t, b.reset(t, "anna"), time.Minute, "%v", failure)
 	}
+}
+
+// The provider has answered everything before: what does not answer is the mail server.
+func TestResetPassword_SaysThatTheMailServerDoesNotAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		failure error
+		late    bool // the request's time is up
+		kind    domain.Kind
+	}{
+		"no answer":                 {&domain.Error{Kind: domain.Timeout}, false, domain.EmailDeliveryFailed},
+		"no time left":              {&domain.Error{Kind: domain.Unavailable}, true, domain.EmailDeliveryFailed},
+		"no time left, as it came":  {context.DeadlineExceeded, true, domain.EmailDeliveryFailed},
+		"the provider is away":      {&domain.Error{Kind: domain.Unavailable}, false, domain.Unavailable},
+		"another failure, too late": {&domain.Error{Kind: domain.UserDisabled}, true, domain.UserDisabled},
+	} {
+		ctx, cancel := t.Context(), func() {}
+		if c.late {
+			ctx, cancel = context.WithTimeout(ctx, 100*time.Millisecond)
+		}
+		b := newBench(failingMails{newGuardedRealm(t), c.failure})
+		_, err := b.ResetPassword(ctx, b.Begin(domain.ActionResetPassword, app.Request{}), username(t, "anna"))
+		cancel()
+		require.ErrorIs(t, err, c.kind, name)
+		if c.kind == domain.EmailDeliveryFailed {
+			assert.Equal(t, "The mail server does not answer. Please check before you try again.", domain.AsError(err).Message, name)
+		}
+	}
+}
+
+// mailboxTooSoon asserts that err is the one of a mailbox that got a mail just now.
+func mailboxTooSoon(t *testing.T, err error, about ...any) {
+	t.Helper()
+	require.ErrorIs(t, err, domain.RateLimited, about...)
+	assert.Equal(t, "A mail was sent to this address a moment ago. Please wait a little.", domain.AsError(err).Message, about...)
+	assert.Equal(t, time.Minute, domain.AsError(err).RetryAfter, about...)
+}
+
+// One mailbox has many addresses, and users can be given any of them.
+func TestResetCooldown_IsTheMailboxsToo(t *testing.T) {
+	provider := newGuardedRealm(t)
+	for name, address := range map[string]string{
+		"first": "Victim+1@Outside.example", "second": "victim@outside.example", "third": "VICTIM+a+b@outside.example.", "fourth": `"vic\tim+x"@outside.example`,
+		"other": "v.ictim@outside.example", "elsewhere": "victim@else.example", "idn": "victim@öutside.example", "idna": "victim@XN--utside-80a.example",
+	} {
+		add(t, provider, domain.User{Username: name, Email: address, Enabled: true})
+	}
+	b, clock := newCooling(provider)
+	require.NoError(t, b.reset(t, "first"))
+	for _, name := range []string{"second", "third", "fourth"} {
+		for range 2 {
+			mailboxTooSoon(t, b.reset(t, name), name) // It takes no cool-down of the user's.
+		}
+	}
+	require.NoError(t, b.reset(t, "other"))
+	require.NoError(t, b.reset(t, "elsewhere"))
+	require.NoError(t, b.reset(t, "idn"))
+	mailboxTooSoon(t, b.reset(t, "idna"), "another spelling")
+	assert.Len(t, provider.Mails(), 4)
+	clock.pass(time.Minute)
+	require.NoError(t, b.reset(t, "second"))
+}
+
+func TestResetCooldown_OutlastsAChangeOfTheAddress(t *testing.T) {
+	provider := newGuardedRealm(t)
+	b, _ := newCooling(provider)
+	require.NoError(t, b.reset(t, "anna"))
+	address, err := domain.ParseEmail("another@outside.example")
+	require.NoError(t, err)
+	user, err := provider.FindUser(t.Context(), username(t, "anna"))
+	require.NoError(t, err)
+	_, err = provider.UpdateUser(t.Context(), user.ID, domain.UserChange{Email: &address})
+	require.NoError(t, err)
+	tooSoon(t, b.reset(t, "anna"), time.Minute)
+	add(t, provider, domain.User{Username: "heir", Email: user.Email, Enabled: true})
+	mailboxTooSoon(t, b.reset(t, "heir"))
+}
+
+func TestResetCooldown_OfAMailboxIsGivenBackWhenNoMailWasSent(t *testing.T) {
+	provider := newGuardedRealm(t)
+	b, _ := newCooling(provider)
+	provider.FailMails(true)
+	require.ErrorIs(t, b.reset(t, "anna"), domain.EmailDeliveryFailed)
+	provider.FailMails(false)
+	require.NoError(t, b.reset(t, "anna"))
 }
 
 func TestResetCooldown_IsKeptWhenTheMailIsNotOnRecord(t *testing.T) {

@@ -340,15 +340,17 @@ func TestCircuit_CountsFaultsAmongCallersWhoLeave(t *testing.T) {
 func TestCircuit_IsNeitherOpenedNorKeptClosedByOverload(t *testing.T) {
 	s, p, id := warmed(t, func(config *keycloak.Config) { config.MaxConcurrency = 1 }, keycloak.WithQueueing(10*time.Millisecond))
 	reached, goOn := make(chan struct{}), make(chan int)
-	s.spoil(mailRoute, func(w http.ResponseWriter, _ *http.Request) {
+	s.spoil("POST users/{id}/logout", func(w http.ResponseWriter, _ *http.Request) {
 		reached <- struct{}{}
-		w.WriteHeader(<-goOn)
+		status := <-goOn
+		w.Header().Set("Retry-After", "10") // Longer than a call may take: it is not retried.
+		w.WriteHeader(status)
 	})
 	// overload turns many calls away while one is under way that ends with the status.
 	overload := func(status int) {
 		result := make(chan error, 1)
 		go func() {
-			result <- p.SendActionsMail(t.Context(), id, []domain.RequiredAction{domain.UpdatePassword}, time.Hour)
+			result <- p.EndSessions(t.Context(), id)
 		}()
 		<-reached
 		var all sync.WaitGroup

@@ -316,7 +316,11 @@ func TestRepetition_WhenNoConnectionComesAbout(t *testing.T) {
 			return
 		}
 		r := newRouted(s, op.route, gone)
-		assert.ErrorIs(t, op.run(t, s.provider(t, r.on, impatient), id), domain.Timeout, op.name)
+		kind := domain.Timeout
+		if op.name == "SendActionsMail" {
+			kind = domain.Unavailable // A mail that times out may have gone out; this one has not.
+		}
+		assert.ErrorIs(t, op.run(t, s.provider(t, r.on, impatient), id), kind, op.name)
 		assert.EqualValues(t, 1, r.asked.Load(), op.name)
 		if op.route == "POST users" {
 			assert.Equal(t, 1, s.count("GET users"), "the service account")

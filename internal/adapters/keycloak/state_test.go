@@ -36,6 +36,7 @@ func TestState_TellsTheCircuit(t *testing.T) {
 	t.Parallel()
 	_, p, _ := warmed(t)
 	assert.Equal(t, "closed", p.State().Circuit)
+	assert.Equal(t, "closed", p.State().MailCircuit)
 
 	s, p, heal := opened(t)
 	assert.Equal(t, "open", p.State().Circuit)
