@@ -49,13 +49,16 @@ func TestAuth_WritesPerActorAreLimited(t *testing.T) {
 	assert.Equal(t, strconv.Itoa(len(writeAttempts())), metric(t, p, `usersync_refusals_total{enforced="true",reason="rate_limited"}`))
 }
 
-// A user gets one reset mail in a while, whoever asks for it and however the name is
-// written. A mail that was not sent does not count.
+// A user and a mailbox get one reset mail in a while, whoever asks for it and however the
+// name or the address is written. A mail that was not sent does not count.
 func TestAuth_ResetMailsHaveACooldown(t *testing.T) {
 	sink := newSink(t)
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "cooldown", CheapHash: true, SMTPPort: sink.Port()})
 	addRealmUser(t, realm, teller("target"))
 	addRealmUser(t, realm, teller("another"))
+	heir := teller("heir")
+	heir.Email = "Another+heir@bank.example"
+	addRealmUser(t, realm, heir)
 	g := newGateway(t, realm.URL)
 	environment := environmentFor(realm, g.URL)
 	environment["RESET_COOLDOWN"] = "2s"
@@ -83,6 +86,7 @@ func TestAuth_ResetMailsHaveACooldown(t *testing.T) {
 	send(rateLimited, "TARGET", admin)
 	send(rateLimited, "t%61rget", admin)
 	send(granted, "another", admin)
+	send(rateLimited, "heir", admin)
 	assert.Len(t, sink.MailsTo("target@bank.example"), 1)
 
 	begin := time.Now()
