@@ -50,6 +50,9 @@ func TestLoad_ReadsEachVariableOfAccess(t *testing.T) {
 			assert.Equal(t, list[string]{"https://id.bank.example/realms/bank", "http://keycloak:8080/realms/bank"}, c.AuthIssuers)
 		}},
 		{"AUTH_CLIENTS", "oauth2-proxy", func(t *testing.T, c Config) { assert.Equal(t, list[string]{"oauth2-proxy"}, c.AuthClients) }},
+		{"AUTH_AUDIENCE", "user-sync-service, api", func(t *testing.T, c Config) {
+			assert.Equal(t, list[string]{"user-sync-service", "api"}, c.AuthAudience)
+		}},
 		{"AUTH_WRITE_ROLES", " admin , Super User ,,web-app:operator, ", func(t *testing.T, c Config) {
 			roles := []string{"admin", "Super User", "web-app:operator"}
 			assert.Equal(t, app.Access{Mode: app.Enforce, WriteRoles: roles, ReadRoles: roles}, c.access(), "who may write may read")
@@ -118,6 +121,20 @@ func TestRun_ReportAndEnforceDoNotWarn(t *testing.T) {
 		_, output := runUntilStopped(t, nil, "/livez")
 		assert.NotContains(t, output, "callers are not checked", mode)
 		assert.Contains(t, output, `"auth_mode":"`+mode+`"`)
+	}
+}
+
+func TestRun_WarnsWhileTokensOfAnyClientCount(t *testing.T) {
+	for _, c := range []struct {
+		mode, clients, audience string
+		warns                   bool
+	}{
+		{"enforce", "", "", true}, {"report", " , ", ",", true}, {"off", "", "", false},
+		{"enforce", "oauth2-proxy", "", false}, {"enforce", "", "api", false}, {"report", "oauth2-proxy", "api", false},
+	} {
+		setEnvironment(t, serving(map[string]string{"AUTH_MODE": c.mode, "AUTH_CLIENTS": c.clients, "AUTH_AUDIENCE": c.audience}))
+		_, output := runUntilStopped(t, nil, "/livez")
+		assert.Equal(t, c.warns, strings.Contains(output, `"level":"WARN","msg":"access tokens of every client of the realm count`), c)
 	}
 }
 

@@ -53,9 +53,12 @@ type Config struct {
 	// AuthIssuers are the issuers whose tokens count. Empty: the one that the realm's
 	// discovery document names, which depends on the address it is asked by.
 	AuthIssuers list[string] `envconfig:"AUTH_ISSUERS"`
-	// AuthClients are the clients one of which must have asked for a token, or be in its
-	// audience. Empty: any.
+	// AuthClients are the clients one of which must have obtained a token (azp). Empty: any.
 	AuthClients list[string] `envconfig:"AUTH_CLIENTS"`
+	// AuthAudience are the names one of which must be in a token's audience (aud), beside
+	// what AuthClients asks for. Keycloak puts every client there of which the user has a
+	// role, for any application's token. Empty: any.
+	AuthAudience list[string] `envconfig:"AUTH_AUDIENCE"`
 	// AuthWriteRoles are the roles one of which it takes to change anything: realm roles,
 	// and client roles as "client:role".
 	AuthWriteRoles list[string] `envconfig:"AUTH_WRITE_ROLES" default:"admin"`

@@ -31,6 +31,9 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 	if config.speaksInClear() {
 		log.Warn("KEYCLOAK_URL is plain http: the client's secret and all that is sent to Keycloak can be read on the network")
 	}
+	if config.AuthMode != app.Off && len(config.AuthClients)+len(config.AuthAudience) == 0 {
+		log.Warn("access tokens of every client of the realm count: neither AUTH_CLIENTS nor AUTH_AUDIENCE is set")
+	}
 	traces, closeTraces, err := config.traces(ctx, log)
 	if err != nil {
 		return err
@@ -54,6 +57,7 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 		Realm:    config.KeycloakRealm,
 		Issuers:  config.AuthIssuers,
 		Clients:  config.AuthClients,
+		Audience: config.AuthAudience,
 		Timeout:  time.Duration(config.KeycloakTimeout),
 		Observer: metrics,
 		Traces:   traces,

@@ -11,7 +11,8 @@ import (
 type TokenVerifier interface {
 	// Verify returns the actor. For anything but a valid access token, the empty text
 	// too, it returns Unauthenticated. While the keys are not known, or a key that it has not
-	// seen yet cannot be asked for, it returns Unavailable, Timeout or BadAnswer.
+	// seen yet cannot be asked for, it returns Unavailable, Timeout or BadAnswer, and
+	// Overloaded if too many already wait for that.
 	Verify(ctx context.Context, token string) (domain.Actor, error)
 }
 

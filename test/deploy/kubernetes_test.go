@@ -342,7 +342,7 @@ func TestConfigMap_HoldsWhatTheProgramKnows(t *testing.T) {
 	for variable := range m.environment(t) {
 		assert.Contains(t, known, variable)
 	}
-	for _, needed := range []string{"KEYCLOAK_URL", "KEYCLOAK_REALM", "AUTH_MODE", "AUTH_WRITE_ROLES", "AUDIT_LOG"} {
+	for _, needed := range []string{"KEYCLOAK_URL", "KEYCLOAK_REALM", "AUTH_MODE", "AUTH_CLIENTS", "AUTH_WRITE_ROLES", "AUDIT_LOG"} {
 		assert.NotEmpty(t, m.config.Data[needed], needed)
 	}
 	assert.Equal(t, "stdout", m.config.Data["AUDIT_LOG"], "the root is read-only")

@@ -23,6 +23,7 @@ type claims struct {
 	NotBefore       *float64          `json:"nbf"`
 	Audience        audience          `json:"aud"`
 	AuthorizedParty string            `json:"azp"` // the client that it was issued to
+	Confirmation    json.RawMessage   `json:"cnf"` // the key or certificate that it is bound to
 	Subject         string            `json:"sub"`
 	Username        string            `json:"preferred_username"`
 	RealmAccess     access            `json:"realm_access"`
@@ -56,8 +57,11 @@ func readClaims(payload []byte) (claims, error) {
 
 // check returns Unauthenticated unless the claims are those of an access token that is
 // valid now.
-func (c claims) check(now time.Time, issuers, clients []string) error {
+func (c claims) check(issuers []string, config *Config) error {
+	now := config.Now()
 	switch {
+	case c.Confirmation != nil: // Whatever its value: null has no place there either.
+		return refuse("bound to a key or certificate, which cannot be checked here")
 	case c.Type != "Bearer":
 		return refuse("not an access token: " + c.typeForLog())
 	case c.Issuer == "" || !slices.Contains(issuers, c.Issuer):
@@ -68,12 +72,21 @@ func (c claims) check(now time.Time, issuers, clients []string) error {
 		return refuse("expired")
 	case c.NotBefore != nil && *c.NotBefore > seconds(now.Add(leeway)):
 		return refuse("not valid yet")
-	case len(clients) > 0 && !c.isFor(clients):
-		return refuse("for another client")
+	case !namesOne(config.Clients, c.AuthorizedParty):
+		return refuse("issued to another client")
+	case !namesOne(config.Audience, c.Audience...):
+		return refuse("meant for another audience")
 	case c.Subject == "" && c.Username == "":
 		return refuse("it names nobody")
 	}
 	return nil
+}
+
+// namesOne reports whether one of the names is wanted. Where none are wanted, any will do.
+func namesOne(wanted []string, names ...string) bool {
+	return len(wanted) == 0 || slices.ContainsFunc(names, func(name string) bool {
+		return name != "" && slices.Contains(wanted, name)
+	})
 }
 
 // typeForLog names the type only if it is one of Keycloak's: any other text is the
@@ -86,13 +99,6 @@ func (c claims) typeForLog() string {
 		return "no typ"
 	}
 	return "another typ"
-}
-
-// isFor reports whether the token was issued to, or is meant for, one of the clients.
-func (c claims) isFor(clients []string) bool {
-	return slices.ContainsFunc(append([]string{c.AuthorizedParty}, c.Audience...), func(name string) bool {
-		return name != "" && slices.Contains(clients, name)
-	})
 }
 
 func (c claims) actor() domain.Actor {

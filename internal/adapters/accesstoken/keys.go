@@ -15,16 +15,28 @@ import (
 )
 
 const (
-	// maxAge is when keys are old and fetched anew. Until then, a key that the realm has
-	// dropped still counts.
+	// refreshAfter is when keys that are in use are fetched anew, so that callers need not
+	// wait once they are old.
+	refreshAfter = 4 * time.Minute
+	// maxAge is when keys are old: they count only while a fetch fails. Until then, a key
+	// that the realm has dropped still counts.
 	maxAge = 5 * time.Minute
-	// retryAfter is the least time between fetches that replace old keys.
+	// maxStale is when they do not count any more, whatever happens.
+	maxStale = time.Hour
+	// retryAfter is the least time between fetches that replace old keys, and for how long
+	// one that has failed says that a fetch fails.
 	retryAfter = 10 * time.Second
 	// pace is the least time between any two fetches. Without it, tokens with made-up keys
 	// would cause one each.
 	pace = time.Second
+	// maxWaiting is how many strangers' requests wait for keys at once. Each of them holds a
+	// connection and its headers.
+	maxWaiting = 64
 	// maxVerified is how many tokens a key set remembers, at about a kilobyte each.
 	maxVerified = 1024
+	// maxRemembered is the longest token remembered, in bytes: longer ones would make that
+	// far more.
+	maxRemembered = 4 << 10
 )
 
 // keySet is what one fetch has brought. Its keys and issuers never change.
@@ -39,12 +51,26 @@ type keySet struct {
 
 func (s *keySet) has(id string) bool { return len(s.byID[id]) > 0 }
 
+// recall returns the claims of a token that was remembered.
+func (s *keySet) recall(token string) (claims, bool) {
+	if len(token) > maxRemembered {
+		return claims{}, false
+	}
+	return s.verified.Get(sha256.Sum256([]byte(token)))
+}
+
+func (s *keySet) remember(token string, signed claims) {
+	if len(token) <= maxRemembered {
+		s.verified.Add(sha256.Sum256([]byte(token)), signed)
+	}
+}
+
 // suitable returns the keys that the header names. A key for one algorithm counts for no
 // other.
-func (s *keySet) suitable(header jose.Header) []crypto.PublicKey {
+func (s *keySet) suitable(h header) []crypto.PublicKey {
 	var keys []crypto.PublicKey
-	for _, key := range s.byID[header.KeyID] {
-		if key.Algorithm == "" || key.Algorithm == header.Algorithm {
+	for _, key := range s.byID[h.keyID] {
+		if key.Algorithm == "" || key.Algorithm == h.algorithm {
 			keys = append(keys, key.Key)
 		}
 	}
@@ -59,11 +85,14 @@ type keyring struct {
 	// open ends when the keyring is closed, and ends the fetches.
 	open context.Context
 	end  context.CancelFunc
+	// waiting has an element for each stranger's request that waits.
+	waiting chan struct{}
 
 	mu      sync.Mutex
 	known   *keySet   // nil until a fetch has succeeded
 	loaded  time.Time // when the fetch of the known keys began
 	began   time.Time // when the latest fetch began
+	failed  time.Time // when the latest one to fail ended
 	running *fetch    // nil: none
 	next    *fetch    // has not begun yet; nil: none is wanted
 	fetches sync.WaitGroup
@@ -78,7 +107,7 @@ type fetch struct {
 
 func newKeyring(load func(context.Context) (*keySet, error)) *keyring {
 	open, end := context.WithCancel(context.Background())
-	return &keyring{load: load, pace: pace, open: open, end: end}
+	return &keyring{load: load, pace: pace, open: open, end: end, waiting: make(chan struct{}, maxWaiting)}
 }
 
 // close ends the fetches and waits for them.
@@ -89,32 +118,72 @@ func (k *keyring) close() {
 	k.fetches.Wait()
 }
 
-// get returns the known keys; if they are old, it also schedules a fetch. If none are
-// known, it waits for a fetch and returns the error if that fails.
-func (k *keyring) get(ctx context.Context) (*keySet, error) {
+// current returns the known keys and whether they count without a wait. It returns nil if
+// none are known or they are too old for anything. If they are getting old, it also
+// schedules a fetch.
+func (k *keyring) current() (known *keySet, ok bool) {
 	k.mu.Lock()
-	if k.known != nil {
-		defer k.mu.Unlock()
-		if k.running == nil && time.Since(k.loaded) > maxAge && time.Since(k.began) >= retryAfter {
-			k.schedule()
-		}
-		return k.known, nil
+	defer k.mu.Unlock()
+	if time.Since(k.loaded) > refreshAfter && k.known != nil && k.running == nil && time.Since(k.began) >= retryAfter {
+		k.schedule()
 	}
+	return k.counting()
+}
+
+// counting is current without a fetch: keys count unless they are old, or while a fetch
+// fails. The caller holds mu.
+func (k *keyring) counting() (known *keySet, ok bool) {
+	age := time.Since(k.loaded)
+	if k.known == nil || age > maxStale {
+		return nil, false
+	}
+	return k.known, age <= maxAge || time.Since(k.failed) < retryAfter
+}
+
+// renew returns keys that count now, and waits for a fetch if need be. It returns the
+// error of the fetch if that fails and no keys count even so.
+func (k *keyring) renew(ctx context.Context) (*keySet, error) {
 	if err := ctx.Err(); err != nil {
-		k.mu.Unlock()
 		return nil, domain.AsError(err)
 	}
+	k.mu.Lock()
+	known, ok := k.counting() // A fetch may have ended just now.
 	f := k.running
-	if f == nil {
+	if f == nil && !ok {
 		f = k.schedule()
 	}
 	k.mu.Unlock()
-	return f.wait(ctx)
+	if ok {
+		return known, nil
+	}
+	keys, err := f.wait(ctx)
+	if err == nil || ctx.Err() != nil {
+		return keys, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if known, _ = k.counting(); known != nil {
+		return known, nil
+	}
+	return nil, err
 }
+
+// enter lets one more stranger's request wait, until it leaves. It returns Overloaded if
+// there are too many.
+func (k *keyring) enter() error {
+	select {
+	case k.waiting <- struct{}{}:
+		return nil
+	default:
+		return &domain.Error{Kind: domain.Overloaded, Err: errors.New("get keys: too many requests wait for them")}
+	}
+}
+
+func (k *keyring) leave() { <-k.waiting }
 
 // find returns keys with one of this id. An unknown id is Unauthenticated only after a
 // fetch that began after the call, since the realm may just have got the key; if that
-// fetch fails, find returns its error.
+// fetch fails, find returns its error. It returns Overloaded if too many wait for that.
 func (k *keyring) find(ctx context.Context, id string) (*keySet, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, domain.AsError(err)
@@ -125,6 +194,11 @@ func (k *keyring) find(ctx context.Context, id string) (*keySet, error) {
 		k.mu.Unlock()
 		return known, nil
 	}
+	if err := k.enter(); err != nil {
+		k.mu.Unlock()
+		return nil, err
+	}
+	defer k.leave()
 	f := k.schedule()
 	k.mu.Unlock()
 	if running != nil {
@@ -180,6 +254,8 @@ func (k *keyring) run(f *fetch) {
 	defer k.mu.Unlock()
 	if f.err == nil {
 		k.known, k.loaded = f.keys, begin
+	} else {
+		k.failed = time.Now()
 	}
 	k.running = nil
 	close(f.done)

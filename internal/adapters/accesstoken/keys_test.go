@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"user-sync-service/internal/adapters/accesstoken"
 	"user-sync-service/internal/domain"
 )
 
@@ -47,7 +46,7 @@ func TestColdStart_SharesOneFetch(t *testing.T) {
 		s.latency = time.Second
 		v := newVerifier(t, s)
 		token := k.token(t, nil)
-		atOnce(100, func(int) { checkAccepted(t, v, token) })
+		atOnce(64, func(int) { checkAccepted(t, v, token) })
 		assert.Equal(t, 1, s.fetches())
 	})
 }
@@ -100,7 +99,7 @@ func TestUnknownKey_IsAskedForAndShared(t *testing.T) {
 		time.Sleep(time.Minute)
 
 		s.change(func(s *stub) { s.latency = 50 * time.Millisecond })
-		tokens := make([]string, 200)
+		tokens := make([]string, 64)
 		for i := range tokens {
 			made := k
 			made.KeyID = "made up " + strconv.Itoa(i)
@@ -139,7 +138,7 @@ func TestUnknownKey_IsNotAskedForInVain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newECKey(t, "first")
 		s := newStub(k.public())
-		v := newVerifier(t, s, func(c *accesstoken.Config) { c.Clients = []string{"oauth2-proxy"} })
+		v := newVerifier(t, s, only("oauth2-proxy"))
 		checkAccepted(t, v, k.token(t, nil))
 		time.Sleep(time.Minute)
 		unknown := newECKey(t, "unknown")
@@ -322,75 +321,149 @@ func TestRotation_RefusesNoFreshToken(t *testing.T) {
 	})
 }
 
-func TestKnownKeys_CountWhileKeycloakIsDown(t *testing.T) {
+// Whoever comes with made-up keys waits in vain: not too many at once, and never in the
+// way of those whose keys are known, even if these are old.
+func TestWaiting_IsBoundedForStrangersAlone(t *testing.T) {
+	const most = 64
+	k, made := newECKey(t, "first"), newECKey(t, "made up")
+	forged := made
+	forged.KeyID = k.KeyID
+	for name, test := range map[string]struct {
+		stranger key
+		quiet    time.Duration
+		outcome  domain.Kind // of those who wait
+	}{
+		"unknown key":               {made, time.Minute, domain.Timeout},
+		"unknown key, old keys":     {made, 10 * time.Minute, domain.Timeout},
+		"forged, old keys":          {forged, 10 * time.Minute, domain.Unauthenticated},
+		"unknown key, no good keys": {made, 2 * time.Hour, domain.Timeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStub(k.public())
+				v := newVerifier(t, s)
+				checkAccepted(t, v, k.token(t, nil))
+				time.Sleep(test.quiet)
+				s.answerKeys(hang)
+				var waiting sync.WaitGroup
+				for range most {
+					waiting.Go(func() { checkFailure(t, v, test.stranger.token(t, nil), test.outcome, "") })
+				}
+				synctest.Wait()
+				started := time.Now()
+				for range 100 {
+					checkFailure(t, v, test.stranger.token(t, nil), domain.Overloaded, "too many requests wait")
+				}
+				assert.Zero(t, time.Since(started))
+				if test.quiet < time.Hour {
+					checkAccepted(t, v, k.token(t, nil))
+				}
+				waiting.Wait()
+				s.answerKeys(nil)
+				checkFailure(t, v, made.token(t, nil), domain.Unauthenticated, "unknown key") // There is room again.
+			})
+		})
+	}
+}
+
+// Old keys count while newer ones cannot be had, but not for long.
+func TestOldKeys_CountForAnHourWhileKeycloakIsDown(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"503": status(http.StatusServiceUnavailable), "no answer": hang, "no keys": text(`{"keys":[]}`), "a page": text(`<html>`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := newECKey(t, "first")
+				s := newStub(k.public())
+				v := newVerifier(t, s)
+				token := k.token(t, map[string]any{"exp": time.Now().Add(48 * time.Hour).Unix()})
+				checkAccepted(t, v, token)
+				begin := time.Now()
+				s.answerKeys(answer)
+				time.Sleep(30 * time.Minute)
+				checkAccepted(t, v, token)
+				for range 60 {
+					asked := time.Now()
+					checkAccepted(t, v, token)
+					assert.LessOrEqual(t, time.Since(asked), time.Second, "only the first waits, while it is not known that the fetch fails")
+					time.Sleep(time.Second)
+				}
+				time.Sleep(time.Until(begin.Add(59 * time.Minute)))
+				checkAccepted(t, v, token)
+				time.Sleep(time.Until(begin.Add(time.Hour + time.Second)))
+				_, err := v.Verify(t.Context(), token)
+				assert.Contains(t, []domain.Kind{domain.Unavailable, domain.Timeout, domain.BadAnswer}, domain.AsError(err).Kind)
+				s.answerKeys(nil)
+				checkAccepted(t, v, token)
+			})
+		})
+	}
+}
+
+// After a quiet time nobody gets in with a key that the realm has dropped meanwhile, nor
+// after a fetch that failed then and says nothing of now.
+func TestOldKeys_DroppedOnesDoNotCount(t *testing.T) {
+	for name, quiet := range map[string][]time.Duration{
+		"5 min": {5*time.Minute + time.Second}, "330 s": {330 * time.Second}, "a day": {24 * time.Hour},
+		"a failure before": {10 * time.Minute, 10 * time.Second}, "a failure long before": {10 * time.Minute, 40 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dropped, kept := newECKey(t, "dropped"), newECKey(t, "kept")
+				s := newStub(dropped.public(), kept.public())
+				s.latency = time.Second
+				v := newVerifier(t, s)
+				token := dropped.token(t, map[string]any{"exp": time.Now().Add(48 * time.Hour).Unix()})
+				checkAccepted(t, v, token)
+				for i, pause := range quiet {
+					time.Sleep(pause)
+					if i < len(quiet)-1 {
+						s.answerKeys(status(http.StatusServiceUnavailable))
+						checkAccepted(t, v, token)
+						s.answerKeys(nil)
+					}
+				}
+				s.publish(kept.public())
+				atOnce(20, func(int) { checkFailure(t, v, token, domain.Unauthenticated, "unknown key") })
+				checkAccepted(t, v, kept.token(t, nil))
+				s.requirePace(t)
+			})
+		})
+	}
+}
+
+// While the service is in use, nobody waits for newer keys.
+func TestOldKeys_AreRefreshedBeforeTheyAreOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newECKey(t, "first")
 		s := newStub(k.public())
 		v := newVerifier(t, s)
 		checkAccepted(t, v, k.token(t, nil))
-		s.answerKeys(status(http.StatusBadGateway))
-		for range 48 {
-			time.Sleep(time.Hour)
-			checkAccepted(t, v, k.token(t, nil))
-		}
-		s.answerKeys(hang)
-		time.Sleep(time.Hour)
-		for range 30 {
+		s.change(func(s *stub) { s.latency = 5 * time.Second })
+		for range 60 {
+			time.Sleep(30 * time.Second)
 			started := time.Now()
 			checkAccepted(t, v, k.token(t, nil))
-			assert.Zero(t, time.Since(started), "nobody waits for the refresh")
-			time.Sleep(time.Second)
+			assert.Zero(t, time.Since(started))
 		}
+		assert.Equal(t, 1+6, s.fetches(), "one each four minutes and a half")
 	})
 }
 
-func TestOldKeys_AreRefreshed(t *testing.T) {
+// A refresh that fails is not tried at every call.
+func TestOldKeys_AreNotAskedForAtEveryCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dropped, kept := newECKey(t, "dropped"), newECKey(t, "kept")
-		s := newStub(dropped.public(), kept.public())
-		v := newVerifier(t, s)
-		checkAccepted(t, v, dropped.token(t, nil))
-		s.publish(kept.public())
-
-		time.Sleep(5 * time.Minute)
-		checkAccepted(t, v, dropped.token(t, nil))
-		synctest.Wait()
-		require.Equal(t, 1, s.fetches(), "they are not old yet")
-
-		time.Sleep(time.Second)
-		checkAccepted(t, v, kept.token(t, nil))
-		synctest.Wait()
-		require.Equal(t, 2, s.fetches())
-		checkFailure(t, v, dropped.token(t, nil), domain.Unauthenticated, "unknown key")
-		checkAccepted(t, v, kept.token(t, nil))
-	})
-}
-
-// A refresh that fails changes nothing, and is not tried at every call.
-func TestOldKeys_StayWhenTheRefreshFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		k, next := newECKey(t, "first"), newECKey(t, "next")
+		k := newECKey(t, "first")
 		s := newStub(k.public())
 		v := newVerifier(t, s)
 		checkAccepted(t, v, k.token(t, nil))
-		for _, answer := range []http.HandlerFunc{
-			status(http.StatusInternalServerError), text(`{"keys":[]}`), text(`<html>`), status(http.StatusFound),
-		} {
-			s.answerKeys(answer)
-			time.Sleep(10 * time.Minute)
-			before := s.fetches()
-			for range 61 {
-				checkAccepted(t, v, k.token(t, nil))
-				time.Sleep(time.Second)
-			}
-			assert.Equal(t, before+7, s.fetches(), "one each ten seconds")
-		}
-		s.answerKeys(nil)
-		s.publish(next.public())
+		s.answerKeys(status(http.StatusInternalServerError))
 		time.Sleep(10 * time.Minute)
-		checkAccepted(t, v, k.token(t, nil))
-		synctest.Wait()
-		checkFailure(t, v, k.token(t, nil), domain.Unauthenticated, "unknown key")
+		for range 61 {
+			checkAccepted(t, v, k.token(t, nil))
+			time.Sleep(time.Second)
+		}
+		assert.Equal(t, 1+7, s.fetches(), "one each ten seconds")
 	})
 }
 
@@ -448,8 +521,10 @@ func TestClose_LeavesTheKnownKeys(t *testing.T) {
 
 		checkAccepted(t, v, k.token(t, nil))
 		checkFailure(t, v, newECKey(t, "unknown").token(t, nil), domain.Unavailable, "closed")
-		time.Sleep(time.Hour)
+		time.Sleep(30 * time.Minute)
 		checkAccepted(t, v, k.token(t, nil))
+		time.Sleep(time.Hour)
+		checkFailure(t, v, k.token(t, nil), domain.Unavailable, "closed")
 		assert.Equal(t, 1, s.fetches())
 	})
 }

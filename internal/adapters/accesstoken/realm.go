@@ -106,7 +106,7 @@ func (r *realm) issuer(ctx context.Context) (string, error) {
 }
 
 // readKeys returns the public signature keys by their ids. It skips what it cannot read
-// or use: a realm may have keys for other purposes.
+// or use and weak keys: a realm may have keys for other purposes.
 func readKeys(answer []byte) (map[string][]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -128,9 +128,19 @@ func readKeys(answer []byte) (map[string][]jose.JSONWebKey, error) {
 }
 
 func isUsable(key jose.JSONWebKey) bool {
-	_, isRSA := key.Key.(*rsa.PublicKey)
-	_, isECDSA := key.Key.(*ecdsa.PublicKey)
-	return key.KeyID != "" && (key.Use == "" || key.Use == "sig") && (isRSA || isECDSA)
+	return key.KeyID != "" && (key.Use == "" || key.Use == "sig") && isStrong(key.Key)
+}
+
+// isStrong reports whether nobody but its owner can sign with the key: as FIPS 186-5 asks
+// for RSA, and of the elliptic curves go-jose reads the strong ones only.
+func isStrong(key any) bool {
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		return key.N.BitLen() >= 2048 && key.E > 1<<16 && key.E%2 == 1
+	case *ecdsa.PublicKey:
+		return true
+	}
+	return false
 }
 
 // get reads one of the realm's documents, measured and traced. The context is the

@@ -1,7 +1,11 @@
 package accesstoken_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -189,6 +193,30 @@ func TestFetch_LeavesOutKeysItCannotUse(t *testing.T) {
 		checkAccepted(t, v, k.token(t, nil))
 		checkFailure(t, v, encryption.token(t, nil), domain.Unauthenticated, "unknown key")
 	})
+}
+
+// A weak key is one that strangers may sign with.
+func TestFetch_LeavesOutWeakKeys(t *testing.T) {
+	strong := newRSAKey(t, "strong", jose.RS256)
+	private, err := rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	small := key{jose.JSONWebKey{Key: private, KeyID: "weak", Algorithm: string(jose.RS256), Use: "sig"}}
+	n := strong.Public().Key.(*rsa.PublicKey).N
+	weak := func(n *big.Int, e int64) any {
+		return map[string]any{"kty": "RSA", "kid": "weak", "use": "sig", "n": base64.RawURLEncoding.EncodeToString(n.Bytes()),
+			"e": base64.RawURLEncoding.EncodeToString(big.NewInt(e).Bytes())}
+	}
+	for name, published := range map[string]any{
+		"1024 bits": small.public(), "2047 bits": weak(new(big.Int).Rsh(n, 1), 65537),
+		"exponent 3": weak(n, 3), "exponent 65535": weak(n, 65535), "even exponent": weak(n, 65538),
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := newServed(t, newStub(published, strong.public()))
+			checkAccepted(t, v, strong.token(t, nil))
+			checkFailure(t, v, small.token(t, nil), domain.Unauthenticated, "unknown key")
+			checkFailure(t, newServed(t, newStub(published)), "", domain.BadAnswer, "get keys: no usable key")
+		})
+	}
 }
 
 // Two keys of one id are unusual, and both count.

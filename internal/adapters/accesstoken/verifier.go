@@ -2,14 +2,14 @@
 // by one Keycloak realm. It is the only package that knows go-oidc and go-jose.
 //
 // It never asks Keycloak about a token. It keeps the realm's public keys and reads them
-// again when they are old or when a token names an unknown key. Known keys go on counting
-// while Keycloak is unreachable. Its errors name no person and quote nothing of a token.
+// again when they are old or when a token names an unknown key. Old keys go on counting
+// for a while, but only while newer ones cannot be had. Its errors name no person and
+// quote nothing of a token.
 package accesstoken
 
 import (
 	"context"
 	"crypto"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -31,9 +31,10 @@ type Config struct {
 	// Issuers are the values of iss that count, compared exactly. Empty: the one in the
 	// realm's discovery document.
 	Issuers []string
-	// Clients are those that a token must have been issued to (azp) or be meant for (aud);
-	// one is enough. Empty: any.
+	// Clients are those of which one must have obtained the token (azp). Empty: any.
 	Clients []string
+	// Audience are those of which one must be in the token's aud. Empty: any or none.
+	Audience []string
 	// Timeout bounds each request to Keycloak and must be above zero.
 	Timeout time.Duration
 	// Transport carries the requests. Nil: a connection pool of its own.
@@ -53,29 +54,34 @@ type Observer interface {
 	Called(operation, code string, took time.Duration)
 }
 
-// maxToken is the longest token looked at, in bytes. That of an administrator with very
-// many roles has some 10 KB.
-const maxToken = 32 << 10
+const (
+	// maxToken is the longest token looked at, in bytes. That of an administrator with very
+	// many roles has some 10 KB.
+	maxToken = 32 << 10
+	// maxHeader is the longest header of one, encoded; Keycloak's have some 150 bytes. Before
+	// any signature is checked, go-jose reads it to any depth, at 250 bytes of stack a level.
+	maxHeader = 2 << 10
+)
 
 // Verifier verifies the access tokens of a realm. It is safe for concurrent use and
 // implements ports.TokenVerifier.
 type Verifier struct {
-	clients []string
-	now     func() time.Time
-	keys    *keyring
-	pool    *http.Transport // nil if the transport was given
+	config Config
+	keys   *keyring
+	pool   *http.Transport // nil if the transport was given
 }
 
 // New returns a verifier. It makes no request yet. The caller must close it.
 func New(config Config) *Verifier {
-	v := &Verifier{clients: config.Clients, now: config.Now}
-	if v.now == nil {
-		v.now = time.Now
+	if config.Now == nil {
+		config.Now = time.Now
 	}
+	v := &Verifier{}
 	if config.Transport == nil {
 		v.pool = http.DefaultTransport.(*http.Transport).Clone()
 		config.Transport = v.pool
 	}
+	v.config = config
 	v.keys = newKeyring(newRealm(config).load)
 	return v
 }
@@ -92,44 +98,70 @@ func (v *Verifier) Close() {
 // Verify implements ports.TokenVerifier. Until it knows the realm's keys it does not look
 // at tokens, since it could not tell a wrong one.
 func (v *Verifier) Verify(ctx context.Context, token string) (domain.Actor, error) {
-	known, err := v.keys.get(ctx)
+	known, err := v.current(ctx, token)
 	if err != nil {
 		return domain.Actor{}, err
 	}
-	digest := sha256.Sum256([]byte(token))
-	signed, seen := known.verified.Get(digest)
+	signed, seen := known.recall(token)
 	if !seen {
 		if signed, known, err = v.verify(ctx, token, known); err != nil {
 			return domain.Actor{}, err
 		}
-		known.verified.Add(digest, signed)
+		known.remember(token, signed)
 	}
 	// The signature stays good as long as the keys count, but time goes on.
-	if err := signed.check(v.now(), known.issuers, v.clients); err != nil {
+	if err := signed.check(known.issuers, &v.config); err != nil {
 		return domain.Actor{}, err
 	}
 	return signed.actor(), nil
 }
 
+// current returns keys that count now. The wait for them is bounded for strangers only:
+// whoever has a token that the old keys have signed must not be kept out by them.
+func (v *Verifier) current(ctx context.Context, token string) (*keySet, error) {
+	known, ok := v.keys.current()
+	if ok {
+		return known, nil
+	}
+	if known != nil {
+		if h, err := v.read(token, known); err == nil {
+			if _, err = v.verifySignature(ctx, token, known.suitable(h)); err == nil {
+				return v.keys.renew(ctx)
+			}
+		}
+	}
+	if err := v.keys.enter(); err != nil {
+		return nil, err
+	}
+	defer v.keys.leave()
+	return v.keys.renew(ctx)
+}
+
 // verify returns the claims of a token and the keys that have signed it, which may be
 // newer than the known ones.
 func (v *Verifier) verify(ctx context.Context, token string, known *keySet) (claims, *keySet, error) {
-	header, claimed, err := parse(token)
+	h, err := v.read(token, known)
 	if err != nil {
 		return claims{}, nil, err
 	}
-	// This proves nothing yet. It keeps a token that would be refused anyway from making the
-	// keyring fetch keys.
-	if err := claimed.check(v.now(), known.issuers, v.clients); err != nil {
-		return claims{}, nil, err
-	}
-	if !known.has(header.KeyID) {
-		if known, err = v.keys.find(ctx, header.KeyID); err != nil {
+	if !known.has(h.keyID) {
+		if known, err = v.keys.find(ctx, h.keyID); err != nil {
 			return claims{}, nil, err
 		}
 	}
-	signed, err := v.verifySignature(ctx, token, known.suitable(header))
+	signed, err := v.verifySignature(ctx, token, known.suitable(h))
 	return signed, known, err
+}
+
+// read returns the header of a token whose claims would count if they were signed. That
+// proves nothing yet. It keeps a token that would be refused anyway from making the
+// keyring fetch keys.
+func (v *Verifier) read(token string, known *keySet) (header, error) {
+	h, claimed, err := parse(token)
+	if err != nil {
+		return header{}, err
+	}
+	return h, claimed.check(known.issuers, &v.config)
 }
 
 // verifySignature returns the claims if one of the keys has signed them.
@@ -142,7 +174,7 @@ func (v *Verifier) verifySignature(ctx context.Context, token string, keys []cry
 		SupportedSigningAlgs: algorithms[string](),
 		SkipIssuerCheck:      true,
 		SkipClientIDCheck:    true,
-		Now:                  v.now,
+		Now:                  v.config.Now,
 	})
 	verified, err := verifier.Verify(ctx, token)
 	if _, expired := errors.AsType[*oidc.TokenExpiredError](err); expired {
@@ -161,31 +193,37 @@ func algorithms[A ~string]() []A {
 	return []A{"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512"}
 }
 
+// header is what matters of a token's header. It is all that is kept of the token, beside
+// its text, while the request waits for a key.
+type header struct{ keyID, algorithm string }
+
 // parse takes a token apart. What it returns is not verified.
-func parse(token string) (jose.Header, claims, error) {
+func parse(token string) (header, claims, error) {
 	switch {
 	case token == "":
-		return jose.Header{}, claims{}, refuse("no token")
+		return header{}, claims{}, refuse("no token")
 	case len(token) > maxToken:
-		return jose.Header{}, claims{}, refuse("longer than any token")
+		return header{}, claims{}, refuse("longer than any token")
+	case strings.IndexByte(token, '.') > maxHeader:
+		return header{}, claims{}, refuse("a header longer than any token's")
 	case strings.ContainsFunc(token, notInTokens):
 		// go-jose and base64 would skip white space, and go-oidc also takes the JSON forms
 		// of a signature, which have headers that are not signed.
-		return jose.Header{}, claims{}, refuse("malformed")
+		return header{}, claims{}, refuse("malformed")
 	}
 	signed, err := jose.ParseSignedCompact(token, algorithms[jose.SignatureAlgorithm]())
 	if _, other := errors.AsType[*jose.ErrUnexpectedSignatureAlgorithm](err); other {
-		return jose.Header{}, claims{}, refuse("an algorithm that does not count")
+		return header{}, claims{}, refuse("an algorithm that does not count")
 	}
 	if err != nil {
-		return jose.Header{}, claims{}, refuse("malformed")
+		return header{}, claims{}, refuse("malformed")
 	}
-	header := signed.Signatures[0].Protected
-	if header.KeyID == "" {
-		return jose.Header{}, claims{}, refuse("it names no key")
+	protected := signed.Signatures[0].Protected
+	if protected.KeyID == "" {
+		return header{}, claims{}, refuse("it names no key")
 	}
 	claimed, err := readClaims(signed.UnsafePayloadWithoutVerification())
-	return header, claimed, err
+	return header{protected.KeyID, protected.Algorithm}, claimed, err
 }
 
 // notInTokens reports whether r has no place in a signature's compact form.
