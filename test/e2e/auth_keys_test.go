@@ -269,3 +269,36 @@ func TestAuth_ConfiguredIssuers(t *testing.T) {
 		assertVerdict(t, want, read, read.sendWith(t, p, bearer(admin)))
 	}
 }
+
+// Keycloak puts every client into aud of which the user has a role, so that a token of any
+// application would do for AUTH_CLIENTS if that meant aud as well.
+func TestAuth_ConfiguredClientsAndAudience(t *testing.T) {
+	realm := authRealm(t, "audience", newSink(t))
+	addRealmUser(t, realm, teller("target"))
+	application := logIn(t, realm, strangerClient, "writer").Access
+	require.Equal(t, webClient, claimsOf(t, application)["aud"])
+	web := logIn(t, realm, webClient, "writer").Access
+	require.NotContains(t, claimsOf(t, web)["aud"], webClient)
+	read := attempts()[4].on("target", "")
+	for _, c := range []struct {
+		clients, audience string
+		application, web  verdict
+	}{
+		{"", "", granted, granted},
+		{webClient, "", unauthenticated, granted},
+		{strangerClient + "," + webClient, "", granted, granted},
+		{"", webClient, granted, unauthenticated},
+		{"", keycloaktest.LoginClientID, unauthenticated, granted},
+		{strangerClient, webClient, granted, unauthenticated},
+		{webClient, keycloaktest.LoginClientID, unauthenticated, granted},
+		{strangerClient, keycloaktest.LoginClientID, unauthenticated, unauthenticated},
+	} {
+		environment := environmentFor(realm, realm.URL)
+		environment["AUTH_WRITE_ROLES"] = webClient + ":writer"
+		environment["AUTH_CLIENTS"], environment["AUTH_AUDIENCE"] = c.clients, c.audience
+		p := startProgram(t, nil, environment)
+		assertVerdict(t, c.application, read, read.sendWith(t, p, bearer(application)))
+		assertVerdict(t, c.web, read, read.sendWith(t, p, bearer(web)))
+		assert.Equal(t, c.clients+c.audience == "", strings.Contains(p.log(), "tokens of every client of the realm count"))
+	}
+}

@@ -101,7 +101,11 @@ type signingKey struct {
 // that of the key it makes for itself is 100.
 func plantKey(t *testing.T, realm *keycloaktest.Realm, priority int) signingKey {
 	t.Helper()
-	private := newKey(t)
+	return plant(t, realm, priority, newKey(t))
+}
+
+func plant(t *testing.T, realm *keycloaktest.Realm, priority int, private *rsa.PrivateKey) signingKey {
+	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	require.NoError(t, err)
 	var settings struct{ ID string }
