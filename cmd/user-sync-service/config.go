@@ -93,6 +93,10 @@ type Config struct {
 	ListenHost string `envconfig:"LISTEN_HOST"`
 	// Port is the TCP port to listen on; 0 picks a free one.
 	Port uint16 `envconfig:"PORT" default:"5000"`
+	// MaxConnections is how many connections callers may have at once, on PORT. It is less
+	// where the process has too few descriptors. When all are taken, the one that has waited
+	// longest for its next request is closed.
+	MaxConnections int `envconfig:"MAX_CONNECTIONS" default:"1000"`
 	// ShutdownTimeout is how long requests under way may take after SIGTERM. Keep it some
 	// seconds above RequestTimeout: what was begun is put in order after that.
 	ShutdownTimeout duration `envconfig:"SHUTDOWN_TIMEOUT" default:"30s"`
@@ -145,6 +149,7 @@ func (c Config) Validate() []string {
 	found.addIf(c.KeycloakTimeout <= 0, "KEYCLOAK_TIMEOUT: must be above zero")
 	found.addIf(c.KeycloakTimeout >= c.RequestTimeout, "REQUEST_TIMEOUT: must be above KEYCLOAK_TIMEOUT, or one slow call would use up a whole request")
 	found.addIf(c.RequestTimeout >= c.ShutdownTimeout, "SHUTDOWN_TIMEOUT: must be above REQUEST_TIMEOUT, or a shutdown would cut off requests under way")
+	found.addIf(c.MaxConnections < 1, "MAX_CONNECTIONS: must be above zero")
 	found.addIf(c.KeycloakMaxConcurrency < 1, "KEYCLOAK_MAX_CONCURRENCY: must be above zero")
 	return found
 }

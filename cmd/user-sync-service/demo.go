@@ -80,7 +80,7 @@ func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) er
 		Observe:        metrics.ObserveRequest,
 		Traces:         noop.NewTracerProvider(),
 		Docs:           true,
-	}, app.NewHealth(provider.Check, log), listener, nil, demoShutdownTimeout)
+	}, app.NewHealth(provider.Check, log), listeners{public: listener}, demoShutdownTimeout)
 }
 
 // demoProvider is a realm with the roles and groups of the default role map and a few

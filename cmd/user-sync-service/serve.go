@@ -93,15 +93,17 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err // Validate has found it before.
 	}
-	listener, err := listen(ctx, net.JoinHostPort(config.ListenHost, strconv.Itoa(int(config.Port))))
-	if err != nil {
+	at := listeners{connections: connectionLimit(config.MaxConnections, config.KeycloakMaxConcurrency)}
+	if at.public, err = listen(ctx, net.JoinHostPort(config.ListenHost, strconv.Itoa(int(config.Port)))); err != nil {
 		return err
 	}
-	var management net.Listener
 	if config.ManagementAddr != "" {
-		if management, err = listen(ctx, config.ManagementAddr); err != nil {
+		if at.management, err = listen(ctx, config.ManagementAddr); err != nil {
 			return err
 		}
+	}
+	if at.connections < config.MaxConnections {
+		log.Warn("the process has descriptors for fewer connections than MAX_CONNECTIONS", "connections", at.connections)
 	}
 	health := app.NewHealth(provider.Check, log)
 	metrics.WatchKeycloak(func() telemetry.KeycloakState { return stateOf(provider.State(), health.Err()) })
@@ -116,7 +118,7 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 		Traces:         traces,
 		Docs:           config.APIDocs,
 		Profiles:       config.PProf,
-	}, health, listener, management, time.Duration(config.ShutdownTimeout))
+	}, health, at, time.Duration(config.ShutdownTimeout))
 }
 
 // stateOf puts what the provider says of itself and the outcome of the latest check into

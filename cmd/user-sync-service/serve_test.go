@@ -97,7 +97,7 @@ func settingsFor(provider ports.IdentityProvider, output io.Writer) settings {
 
 func (s settings) serve(ctx context.Context, listener net.Listener) error {
 	s.edge.Service = app.New(s.core)
-	return serve(ctx, s.edge, s.health, listener, s.management, longest)
+	return serve(ctx, s.edge, s.health, listeners{public: listener, management: s.management}, longest)
 }
 
 // start serves the provider until the end of the test, at which it must end well.

@@ -20,21 +20,33 @@ const (
 	readTimeout       = 15 * time.Second
 	answerTimeout     = 5 * time.Second // to write an answer, once the work is done
 	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 64 << 10
+	maxHeaderBytes    = 32 << 10
 )
+
+// listeners are where the service is reached.
+type listeners struct {
+	public net.Listener
+	// management is for metrics, probes and profiles; nil: the first two are served with
+	// the rest.
+	management net.Listener
+	// connections is how many the public one may have at once; zero: any number.
+	connections int
+}
 
 // serve answers HTTP requests until ctx ends. Then it refuses new connections and gives
 // the requests under way until the shutdown timeout. Of the configuration it sets Health
-// and Ready itself. The management listener is for metrics, probes and profiles; nil: the
-// first two are served with the rest.
-func serve(ctx context.Context, config httpapi.Config, health *app.Health, listener, management net.Listener, shutdownTimeout time.Duration) error {
+// and Ready itself.
+func serve(ctx context.Context, config httpapi.Config, health *app.Health, at listeners, shutdownTimeout time.Duration) error {
 	var draining atomic.Bool
 	log, authMode := config.Log, config.Service.Access.Mode
 	config.Health, config.Ready = health.Err, func() bool { return !draining.Load() }
-	config.SeparateManagement = management != nil
+	config.SeparateManagement = at.management != nil
 	server := newServer(httpapi.New(config), log)
 	server.ReadTimeout = min(readTimeout, config.RequestTimeout) // A client that is too slow is not taken for a slow provider.
 	server.WriteTimeout += config.RequestTimeout
+	if at.connections > 0 {
+		at.public = limit(server, at.public, at.connections)
+	}
 
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
@@ -46,15 +58,15 @@ func serve(ctx context.Context, config httpapi.Config, health *app.Health, liste
 	}
 
 	failed := make(chan error, 2)
-	if management != nil {
+	if at.management != nil {
 		operators := newServer(httpapi.NewManagement(config), log)
-		running.Go(func() { failed <- operators.Serve(management) })
+		running.Go(func() { failed <- operators.Serve(at.management) })
 		// Last: while requests are drained, probes and metrics are answered.
 		defer operators.Close()
-		log.Info("serving metrics and probes", "management", management.Addr().String())
+		log.Info("serving metrics and probes", "management", at.management.Addr().String())
 	}
-	running.Go(func() { failed <- server.Serve(listener) })
-	log.Info("serving", "address", listener.Addr().String(), "realm", config.Realm, "auth_mode", string(authMode), "version", version())
+	running.Go(func() { failed <- server.Serve(at.public) })
+	log.Info("serving", "address", at.public.Addr().String(), "realm", config.Realm, "auth_mode", string(authMode), "version", version())
 
 	select {
 	case err := <-failed:

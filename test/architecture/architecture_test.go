@@ -65,7 +65,7 @@ func layers() []layer {
 		}},
 		{path: "cmd/...", allows: []string{
 			"internal/...", "github.com/alecthomas/kong", "github.com/kelseyhightower/envconfig", "github.com/joho/godotenv",
-			"go.opentelemetry.io/otel/trace/...",
+			"go.opentelemetry.io/otel/trace/...", "golang.org/x/net/netutil",
 		}},
 		{path: "test/keycloaktest", allows: []string{"github.com/emersion/go-smtp", "golang.org/x/net/html"}},
 	}
