@@ -40,6 +40,7 @@ func FuzzVerify(f *testing.F) {
 	require.NoError(f, err)
 	v := accesstoken.New(accesstoken.Config{
 		URL: "http://keycloak", Realm: "bank", Issuers: []string{issuer}, Timeout: time.Minute,
+		Clients: []string{"oauth2-proxy"}, Audience: []string{"oauth2-proxy"},
 		Transport: answers(published), Now: func() time.Time { return now },
 	})
 	v.Unpaced()
@@ -65,7 +66,14 @@ func FuzzVerify(f *testing.F) {
 			require.Equal(t, good, payload, "nobody has signed this")
 		}
 		require.Equal(t, map[string]any{"alg": "ES256", "kid": "first"}, members(t, header, "alg", "kid"))
-		require.Equal(t, map[string]any{"typ": "Bearer", "iss": issuer}, members(t, payload, "typ", "iss"))
+		require.Equal(t, map[string]any{"typ": "Bearer", "iss": issuer, "azp": "oauth2-proxy"}, members(t, payload, "typ", "iss", "azp"))
+		require.NotContains(t, members(t, payload), "cnf")
+		aud := members(t, payload, "aud")["aud"]
+		if list, ok := aud.([]any); ok {
+			require.Contains(t, list, "oauth2-proxy")
+		} else {
+			require.Equal(t, "oauth2-proxy", aud)
+		}
 		expires, err := members(t, payload, "exp")["exp"].(json.Number).Float64()
 		require.NoError(t, err)
 		require.Greater(t, expires, float64(now.Unix()))
@@ -93,6 +101,9 @@ func seedTokens(f *testing.F, k key, now time.Time) {
 		string(payload(f, now, map[string]any{"nbf": -1e300})), string(payload(f, now, map[string]any{"aud": nil})),
 		string(payload(f, now, map[string]any{"aud": []any{nil}})), string(payload(f, now, map[string]any{"aud": map[string]any{}})),
 		string(payload(f, now, map[string]any{"realm_access": 1})), string(payload(f, now, map[string]any{"resource_access": map[string]any{"x": nil}})),
+		string(payload(f, now, map[string]any{"cnf": map[string]any{}})), string(payload(f, now, map[string]any{"cnf": json.RawMessage("null")})),
+		string(payload(f, now, map[string]any{"cnf": map[string]any{"jkt": "x"}})), strings.Replace(good, `"jti":`, `"CNF":{},"jti":`, 1), strings.Replace(good, `"jti":`, `"cn\u0066":{},"jti":`, 1),
+		string(payload(f, now, map[string]any{"azp": nil})), string(payload(f, now, map[string]any{"azp": "shop"})), string(payload(f, now, map[string]any{"aud": []string{"account", "oauth2-proxy"}})),
 		string(payload(f, now, map[string]any{"sub": nil, "preferred_username": nil})), strings.Replace(good, `"typ":"Bearer"`, `"TYP":"Bearer","typ":"ID"`, 1),
 		string(payload(f, now, map[string]any{"_claim_names": map[string]any{"roles": "x"}, "_claim_sources": map[string]any{"x": map[string]any{"endpoint": "http://x"}}})),
 		`{"x":` + strings.Repeat("[", 10000) + strings.Repeat("]", 10000) + "}",
@@ -145,13 +156,16 @@ func handSigned(t *testing.T, k key, header, payload string) string {
 	return token + "." + base64.RawURLEncoding.EncodeToString(signature[:])
 }
 
-// members reads some members of an object with the standard library.
+// members reads some members of an object with the standard library; all if none is named.
 func members(t *testing.T, text string, names ...string) map[string]any {
 	t.Helper()
 	var all map[string]any
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber() // a claim of no interest may be beyond any number of Go's
 	require.NoError(t, decoder.Decode(&all))
+	if len(names) == 0 {
+		return all
+	}
 	some := make(map[string]any)
 	for _, name := range names {
 		some[name] = all[name]
