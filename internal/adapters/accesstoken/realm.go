@@ -131,8 +131,8 @@ func isUsable(key jose.JSONWebKey) bool {
 	return key.KeyID != "" && (key.Use == "" || key.Use == "sig") && isStrong(key.Key)
 }
 
-// isStrong reports whether nobody but its owner can sign with the key: as FIPS 186-5 asks
-// for RSA, and of the elliptic curves go-jose reads the strong ones only.
+// isStrong reports whether only its owner can sign with the key. FIPS 186-5 asks the same
+// of RSA; of the elliptic curves, go-jose reads P-256, P-384 and P-521 alone.
 func isStrong(key any) bool {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
