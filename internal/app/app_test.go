@@ -188,9 +188,11 @@ func username(t *testing.T, text string) domain.Username {
 
 func employee(t *testing.T, name, email, fineractRole string) app.SyncUserInput {
 	t.Helper()
+	newName, err := domain.ParseNewUsername(name)
+	require.NoError(t, err)
 	address, err := domain.ParseEmail(email)
 	require.NoError(t, err)
-	return app.SyncUserInput{Username: username(t, name), Email: address, FineractRole: fineractRole, FirstName: "Anna", LastName: "Smith"}
+	return app.SyncUserInput{Username: newName, Email: address, FineractRole: fineractRole, FirstName: "Anna", LastName: "Smith"}
 }
 
 // add puts a user into the realm.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 
 // SyncUserInput is the employee to sync. FirstName and LastName may be empty.
 type SyncUserInput struct {
-	Username     domain.Username
+	Username     domain.NewUsername
 	Email        domain.Email
 	FineractRole string
 	FirstName    string
@@ -40,7 +41,8 @@ type SyncUserResult struct {
 // address or none. What such a user lacks of the role and the group is told, and given
 // where Repair says so. A created user stays also when its mail could not be sent.
 //
-// It returns ProtectedUser for a protected username, PrivilegeEscalation when the realm
+// It returns InvalidField for a username or an address that could be taken for another
+// one, ProtectedUser for a protected username, PrivilegeEscalation when the realm
 // would grant more than the role map says, UsernameConflict for another person's
 // account, EmailConflict when the address belongs to another user, UnknownRole when the
 // realm lacks the mapped role, RateLimited when the new user could get no mail for the
@@ -67,10 +69,11 @@ func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 	user := s.newUser(in)
 	attempt.event.TargetUsername = in.Username.String()
 	attempt.event.FineractRole, attempt.event.Assignment = in.FineractRole, user.Assignment
-	if err := s.Guard.CheckName(in.Username.String()); err != nil {
+	err := cmp.Or(s.Guard.CheckName(in.Username.String()), checkUsername(in.Username), checkEmail(in.Email))
+	if err != nil {
 		return SyncUserResult{}, err
 	}
-	err := s.whileConfirming(ctx, attempt, func() error { return s.checkGrant(ctx, user.Assignment) })
+	err = s.whileConfirming(ctx, attempt, func() error { return s.checkGrant(ctx, user.Assignment) })
 	if err != nil {
 		return SyncUserResult{}, err
 	}
@@ -153,7 +156,7 @@ func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.Crea
 		if err != nil {
 			return domain.CreatedUser{}, err
 		}
-		user.Password, err = domain.GeneratePassword(s.Random, policy, user.Username, user.Email)
+		user.Password, err = domain.GeneratePassword(s.Random, policy, user.Username.Username, user.Email)
 		if err != nil {
 			return domain.CreatedUser{}, err
 		}
@@ -169,7 +172,7 @@ func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.Crea
 // it, the conflict stays as the provider said it.
 func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInput, assignment domain.Assignment, conflict error) (SyncUserResult, error) {
 	attempt.note(nil, nil) // No user was created.
-	user, err := s.Provider.FindUser(ctx, in.Username)
+	user, err := s.Provider.FindUser(ctx, in.Username.Username)
 	if errors.Is(err, domain.NotFound) {
 		return SyncUserResult{}, conflict
 	}

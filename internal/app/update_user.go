@@ -34,13 +34,18 @@ type UpdateUserResult struct {
 // It returns NotFound, ProtectedUser, UnknownRole when the realm lacks the mapped role,
 // PrivilegeEscalation when it would grant more than the role map says, EmailConflict when
 // the address belongs to another user, and InvalidField when the realm's rules refuse a
-// field. A failure on the way says that the change is incomplete; to send it again is
+// field or the new address could be taken for another one. A failure on the way says that the change is incomplete; to send it again is
 // safe. Actors cannot change their own role.
 func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username domain.Username, in UpdateUserInput) (UpdateUserResult, error) {
 	var assignment domain.Assignment
 	if in.FineractRole != "" {
 		assignment = s.Roles.Assign(in.FineractRole)
 		attempt.event.FineractRole, attempt.event.Assignment = in.FineractRole, assignment
+	}
+	if in.Change.Email != nil {
+		if err := checkEmail(*in.Change.Email); err != nil {
+			return UpdateUserResult{}, err
+		}
 	}
 	user, err := s.target(ctx, attempt, username)
 	if err != nil {

@@ -48,7 +48,9 @@ func DefaultGuard() Guard {
 func (g Guard) CheckName(username string) error {
 	name := []rune(username)
 	isServiceAccount := len(name) >= len(serviceAccountPrefix) && strings.EqualFold(string(name[:len(serviceAccountPrefix)]), serviceAccountPrefix)
-	isProtected := slices.ContainsFunc(g.ProtectedUsers, func(protected string) bool { return strings.EqualFold(protected, username) })
+	isProtected := slices.ContainsFunc(g.ProtectedUsers, func(protected string) bool {
+		return strings.EqualFold(protected, username) || sameName(protected, username)
+	})
 	if isServiceAccount || isProtected {
 		return &Error{Kind: ProtectedUser}
 	}

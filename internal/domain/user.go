@@ -1,73 +1,12 @@
 package domain
 
 import (
-	"net/mail"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
-
-// maxNameLength is the longest username and e-mail address, in characters, as in Keycloak's
-// default user profile and database columns.
-const maxNameLength = 255
 
 // UserID is the identity provider's own name for a user. It never changes.
 type UserID string
-
-// Username is a well-formed username. The zero Username is not one.
-type Username struct {
-	text string
-}
-
-// ParseUsername accepts 1 to 255 characters of valid UTF-8 without blanks and control
-// characters. The realm may ask for more. It returns InvalidField.
-func ParseUsername(s string) (Username, error) {
-	switch {
-	case s == "":
-		return Username{}, invalidField("username", "must not be empty")
-	case !utf8.ValidString(s):
-		return Username{}, invalidField("username", "must be valid UTF-8")
-	case utf8.RuneCountInString(s) > maxNameLength:
-		return Username{}, invalidField("username", "must be at most 255 characters long")
-	case strings.ContainsFunc(s, isBlankOrControl):
-		return Username{}, invalidField("username", "must not contain blanks or control characters")
-	}
-	return Username{text: s}, nil
-}
-
-// String returns the username as it was given.
-func (u Username) String() string { return u.text }
-
-// Matches reports whether name is this username, without regard to letter case.
-func (u Username) Matches(name string) bool { return strings.EqualFold(u.text, name) }
-
-// Email is a well-formed e-mail address. The zero Email is not one.
-type Email struct {
-	text string
-}
-
-// ParseEmail accepts a bare address (RFC 5322 addr-spec) of at most 255 characters. It
-// returns InvalidField.
-func ParseEmail(s string) (Email, error) {
-	if s == "" {
-		return Email{}, invalidField("email", "must not be empty")
-	}
-	address, err := mail.ParseAddress(s)
-	// mail.ParseAddress also takes "Anna <anna@example.com>" and comments; a bare
-	// address is the only input that comes back unchanged.
-	if err != nil || address.Address != s || utf8.RuneCountInString(s) > maxNameLength || strings.ContainsFunc(s, isBlankOrControl) {
-		return Email{}, invalidField("email", "must be an e-mail address")
-	}
-	return Email{text: s}, nil
-}
-
-// String returns the address as it was given.
-func (e Email) String() string { return e.text }
-
-// Matches reports whether address is this one, without regard to letter case.
-func (e Email) Matches(address string) bool { return strings.EqualFold(e.text, address) }
 
 // RequiredAction is something a user must do at the next sign-in. The values are those of
 // the HTTP contract; an adapter whose provider has other names translates them.
@@ -128,7 +67,7 @@ type AccountDetails struct {
 
 // NewUser is what it takes to create an enabled user.
 type NewUser struct {
-	Username      Username
+	Username      NewUsername
 	Email         Email
 	FirstName     string // may be empty
 	LastName      string // may be empty
@@ -166,8 +105,6 @@ type UserChange struct {
 func (c UserChange) IsEmpty() bool {
 	return c.Email == nil && c.FirstName == nil && c.LastName == nil && len(c.Attributes) == 0
 }
-
-func isBlankOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 func invalidField(field, problem string) error {
 	return &Error{Kind: InvalidField, Fields: map[string]string{field: problem}}

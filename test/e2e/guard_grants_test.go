@@ -219,7 +219,7 @@ func TestGuard_RefusesPrivilegesOfParentGroups(t *testing.T) {
 	sync := func(fineractRole string) (app.SyncUserResult, error) {
 		name := strings.ReplaceAll(fineractRole, " ", "-")
 		return service.SyncUser(t.Context(), service.Begin(domain.ActionSyncUser, app.Request{}), app.SyncUserInput{
-			Username: mustUsername("u-" + name), Email: mustEmail(name + "@bank.example"), FineractRole: fineractRole,
+			Username: mustNewUsername("u-" + name), Email: mustEmail(name + "@bank.example"), FineractRole: fineractRole,
 		})
 	}
 	ledger := ledgerOf(t, realm)

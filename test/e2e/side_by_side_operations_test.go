@@ -185,7 +185,7 @@ func pick(random *rand.Rand, choices ...string) string { return choices[random.I
 
 func randomCreate(random *rand.Rand, name, asked string) operation {
 	user := domain.NewUser{
-		Username:        mustUsername(pick(random, asked, asked, asked, asked, "ab", "o'neil")),
+		Username:        mustNewUsername(pick(random, asked, asked, asked, asked, "ab", "o'neil")),
 		Email:           mustEmail(pick(random, name, name, pick(random, names()...)) + pick(random, "@bank.example", "@BANK.example")),
 		FirstName:       pick(random, "", "Anna", "  "),
 		LastName:        pick(random, "", "Müller"),
@@ -229,6 +229,14 @@ func randomActions(random *rand.Rand) []domain.RequiredAction {
 
 func mustUsername(text string) domain.Username {
 	username, err := domain.ParseUsername(text)
+	if err != nil {
+		panic(err)
+	}
+	return username
+}
+
+func mustNewUsername(text string) domain.NewUsername {
+	username, err := domain.ParseNewUsername(text)
 	if err != nil {
 		panic(err)
 	}

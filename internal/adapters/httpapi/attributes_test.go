@@ -52,6 +52,12 @@ func TestAttributes_AreKeptAsSent(t *testing.T) {
 		`"officeName":" Head\u00a0Office ","employeeId":"0042"`: {domain.OfficeName: " Head\u00a0Office ", domain.EmployeeID: "0042"},
 		`"officeName":"` + strings.Repeat("ü", 255) + `"`:       {domain.OfficeName: strings.Repeat("ü", 255)},
 		`"officeName":"<b>&\"é","employeeId":"#1/2"`:            {domain.OfficeName: `<b>&"é`, domain.EmployeeID: "#1/2"},
+		// Numbers where texts are expected: their decimal text, of all their digits.
+		`"employeeId":3,"mobileNumber":254700000001,"officeName":0`:                  {domain.EmployeeID: "3", domain.MobileNumber: "254700000001", domain.OfficeName: "0"},
+		`"employeeId":12345678901234567890123,"mobileNumber":-7`:                     {domain.EmployeeID: "12345678901234567890123", domain.MobileNumber: "-7"},
+		`"employeeId":1.50,"mobileNumber":-0,"officeName":-0.0`:                      {domain.EmployeeID: "1.50", domain.MobileNumber: "0", domain.OfficeName: "0.0"},
+		`"employeeId":1e3,"mobileNumber":2.547E+11,"officeName":-1.25e-3`:            {domain.EmployeeID: "1000", domain.MobileNumber: "254700000000", domain.OfficeName: "-0.00125"},
+		`"employeeId":0e9,"mobileNumber":-0E-5,"officeName":1.234567890123456789e18`: {domain.EmployeeID: "0", domain.MobileNumber: "0", domain.OfficeName: "1234567890123456789"},
 		// Nothing.
 		`"userId":null,"officeId":null,"officeName":null,"employeeId":null,"mobileNumber":null`: {},
 		`"userId":"","officeId":" ","officeName":"","employeeId":" ","mobileNumber":"\t\n"`:     {},
@@ -78,17 +84,18 @@ func TestAttributes_ThatANewUserLacksAreNotOnRecord(t *testing.T) {
 }
 
 func TestAttributes_OfTheWrongKindAreRefused(t *testing.T) {
-	const number, text, broken = "must be a whole number, not below zero", "must be a string", "contains a broken character"
+	const number, text, broken = "must be a whole number, not below zero", "must be a string or a number", "contains a broken character"
 	wrong := map[string]map[string][]string{
 		"userId": {number: {
 			"-1", "1.5", "1.0", "-0", "1e3", "1E3", "1e-3", "9223372036854775808", "18446744073709551616", "99999999999999999999999", "true", "false",
 			"[]", "[1]", "{}", `{"id":1}`, `"-1"`, `"+1"`, `"1.0"`, `"1e3"`, `" 42"`, `"42 "`, `"4 2"`, `"0x10"`, `"1_000"`, `"٤٢"`, `"abc"`, `"9223372036854775808"`, `"4\ud8002"`,
 		}},
 		"officeName": {
-			text:                                  {"1", "0", "true", "[]", `["x"]`, "{}"},
+			text:                                  {"true", "false", "[]", `["x"]`, "{}", `{"x":1}`},
 			broken:                                {`"Head\ud800Office"`},
-			"must be at most 255 characters long": {`"` + strings.Repeat("x", 256) + `"`},
+			"must be at most 255 characters long": {`"` + strings.Repeat("x", 256) + `"`, strings.Repeat("1", 256), "1e255", "1e-300", "1e999999999", "-1e99999999999999999999"},
 			"must not contain control characters": {`"a\u0000"`, `"a\nb"`, `"\ttab"`, `"a\u007f"`, `"a\u0085"`},
+			"must not contain invisible or unassigned characters": {`"bo\u200bss"`, `"\u202ea"`, `"a\u2028"`, `"\u200d"`},
 		},
 	}
 	wrong["officeId"], wrong["employeeId"], wrong["mobileNumber"] = wrong["userId"], wrong["officeName"], wrong["officeName"]
@@ -110,8 +117,9 @@ func TestAttributes_OfTheWrongKindAreRefused(t *testing.T) {
 // The role is an attribute too, and must be fit for one.
 func TestAttributes_TheRoleIsKeptAsSent(t *testing.T) {
 	for _, route := range attributed {
-		role := func(text string) string { // The last of two members counts.
-			return fmt.Sprintf(route.body, `"role":"`+text+`"`)
+		role := func(text string) string {
+			body := strings.Replace(route.body, `"role":"Cashier",`, "", 1)
+			return fmt.Sprintf(body, `"role":"`+text+`"`)
 		}
 		for sent, kept := range map[string]string{
 			"Loan Officer": "Loan Officer", "loan officer": "loan officer", " Loan Officer\\n": "Loan Officer", "Tea Maker": "Tea Maker", "Chef de Bureau é": "Chef de Bureau é",
@@ -123,6 +131,7 @@ func TestAttributes_TheRoleIsKeptAsSent(t *testing.T) {
 		}
 		for sent, problem := range map[string]string{
 			strings.Repeat("x", 256): "must be at most 255 characters long", "Loan\\u0000Officer": "must not contain control characters", "Loan\\nOfficer": "must not contain control characters",
+			"Ad\\u200bmin": "must not contain invisible or unassigned characters",
 		} {
 			provider := newRealm(t)
 			newAPI(t, provider).send(route.method, route.target, role(sent)).failed(http.StatusBadRequest, "invalid_field", "The field 'role' "+problem+".")

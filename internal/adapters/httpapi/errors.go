@@ -39,7 +39,7 @@ func errorTable() map[domain.Kind]errorRow {
 	return map[domain.Kind]errorRow{
 		missingField:    {http.StatusBadRequest, "A required field is missing."},
 		invalidJSON:     {http.StatusBadRequest, "The request body must be a JSON object."},
-		bodyTooLarge:    {http.StatusRequestEntityTooLarge, "The request body is larger than 1 MiB."},
+		bodyTooLarge:    {http.StatusRequestEntityTooLarge, "The request body is larger than 64 KiB."},
 		unsupportedType: {http.StatusUnsupportedMediaType, "The request body must be sent as application/json."},
 		noRoute:         {http.StatusNotFound, "There is no such address."},
 		wrongMethod:     {http.StatusMethodNotAllowed, "This address does not support that method."},

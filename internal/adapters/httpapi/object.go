@@ -5,21 +5,22 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math/big"
 	"mime"
 	"net/http"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"user-sync-service/internal/domain"
 )
 
-// maxBody is the largest request body in bytes.
-const maxBody = 1 << 20
-
-// longestAttribute is the longest text that an attribute may have, in characters.
-const longestAttribute = 255
+// The largest request body that is read: real ones are below 1 KB.
+const (
+	maxBody    = 64 << 10 // bytes
+	maxMembers = 64       // of all objects together
+	maxDepth   = 8        // of objects and lists, the body itself among them
+)
 
 // notBoolean is the problem of a member that must be a boolean.
 const notBoolean = "must be true or false"
@@ -47,6 +48,9 @@ func readObject(w http.ResponseWriter, r *http.Request) (*object, error) {
 	// encoding/json would replace broken characters in silence.
 	if !utf8.Valid(body) {
 		return nil, invalidJSON
+	}
+	if err := checkShape(body); err != nil {
+		return nil, err
 	}
 	var o object
 	if err := json.Unmarshal(body, &o.members); err != nil || o.members == nil {
@@ -124,31 +128,74 @@ func (o *object) role(required bool) string {
 	if role == "" && (required || text != nil) {
 		o.fail(&domain.Error{Kind: missingField, Message: "Role is required"})
 	}
-	o.checkLine(member, role)
+	o.check(member, role)
 	return role
 }
 
-// checkLine refuses a text that is not fit for an attribute.
-func (o *object) checkLine(member, text string) {
-	switch {
-	case utf8.RuneCountInString(text) > longestAttribute:
-		o.refuse(member, "must be at most 255 characters long")
-	case strings.ContainsFunc(text, unicode.IsControl):
-		o.refuse(member, "must not contain control characters")
+// check keeps what is wrong with a text that the realm and the audit log are to keep.
+func (o *object) check(member, text string) {
+	if err := domain.CheckText(member, text); err != nil {
+		o.fail(err)
 	}
 }
 
-// line returns a member that is a text fit for an attribute. A blank text is "".
-func (o *object) line(member string) *string {
+// name returns a member that is a person's name.
+func (o *object) name(member string) *string {
 	text := o.text(member)
+	if text != nil {
+		o.check(member, *text)
+	}
+	return text
+}
+
+// line returns a member that is a text fit for an attribute, or a number, which is its
+// decimal text. A blank text is "".
+func (o *object) line(member string) *string {
+	raw := o.raw(member)
+	var text *string
+	switch {
+	case raw == nil:
+		return nil
+	case raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9':
+		number, ok := decimal(string(raw))
+		if !ok {
+			o.refuse(member, "must be at most 255 characters long")
+		}
+		return &number
+	case raw[0] == '"':
+		text = o.text(member)
+	default:
+		o.refuse(member, "must be a string or a number")
+	}
 	if text == nil {
 		return nil
 	}
 	if strings.TrimSpace(*text) == "" {
 		return new("")
 	}
-	o.checkLine(member, *text)
+	o.check(member, *text)
 	return text
+}
+
+// decimal returns a JSON number as text, never rounded: as it was sent, but without an
+// exponent and without the sign of a zero. It returns false for one too long to be kept.
+func decimal(number string) (string, bool) {
+	const longest, precision = 255, 1024 // in bits: more than so many digits need
+	if !strings.ContainsAny(number, "eE") {
+		if strings.Trim(number, "-0.") == "" {
+			number = strings.TrimPrefix(number, "-")
+		}
+		return number, len(number) <= longest
+	}
+	value, _, err := big.ParseFloat(number, 10, precision, big.ToNearestEven)
+	if len(number) > longest || err != nil || value.IsInf() || value.MantExp(nil) > precision || value.MantExp(nil) < -precision {
+		return "", false
+	}
+	if value.Sign() == 0 {
+		return "0", true
+	}
+	number = value.Text('f', -1)
+	return number, len(number) <= longest
 }
 
 // digits returns a member that is one of Fineract's ids, as its digits: a whole number of

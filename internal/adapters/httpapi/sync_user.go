@@ -72,11 +72,11 @@ func readSyncUser(w http.ResponseWriter, r *http.Request) (in app.SyncUserInput,
 		return in, err
 	}
 	username, email := body.required("username"), body.required("email")
-	in.Username = parsed(body, username, domain.ParseUsername)
+	in.Username = parsed(body, username, domain.ParseNewUsername)
 	in.Email = parsed(body, email, domain.ParseEmail)
 	in.FineractRole = body.role(true)
-	in.FirstName = *cmp.Or(body.text("firstName"), new(""))
-	in.LastName = *cmp.Or(body.text("lastName"), new(""))
+	in.FirstName = *cmp.Or(body.name("firstName"), new(""))
+	in.LastName = *cmp.Or(body.name("lastName"), new(""))
 	in.Attributes = body.attributes()
 	// A new user has nothing to take away.
 	maps.DeleteFunc(in.Attributes, func(_ domain.Attribute, value string) bool { return value == "" })

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
@@ -51,14 +50,14 @@ func readUpdateUser(w http.ResponseWriter, r *http.Request, user target) (in app
 	if err != nil {
 		return in, err
 	}
-	if named := body.text("username"); named != nil && !strings.EqualFold(*named, user.given) {
+	if named := body.text("username"); named != nil && *named != user.given && !user.name.Matches(*named) {
 		body.refuse("username", "cannot be changed")
 	}
 	if email := body.text("email"); email != nil {
 		in.Change.Email = new(parsed(body, *email, domain.ParseEmail))
 	}
 	in.FineractRole = body.role(false)
-	in.Change.FirstName, in.Change.LastName = body.text("firstName"), body.text("lastName")
+	in.Change.FirstName, in.Change.LastName = body.name("firstName"), body.name("lastName")
 	in.Change.Attributes = body.attributes()
 	if in.Change.IsEmpty() && in.FineractRole == "" {
 		body.fail(&domain.Error{Kind: missingField, Message: "There is nothing to change: send at least one field, such as email or role."})

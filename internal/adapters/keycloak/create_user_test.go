@@ -219,7 +219,7 @@ func TestCreateUser_InARealmThatNamesUsersByAddress(t *testing.T) {
 	assert.Zero(t, s.count("POST users"))
 
 	user := newcomer(t, "anna")
-	user.Username = username(t, "Anna@bank.example")
+	user.Username = domain.NewUsername{Username: username(t, "Anna@bank.example")}
 	_, err = p.CreateUser(t.Context(), user)
 	require.NoError(t, err)
 }

@@ -32,7 +32,7 @@ func (p *Provider) newMark() int64 {
 func (p *Provider) findOut(ctx context.Context, user domain.NewUser, mark int64, cause error) (domain.UserID, error) {
 	ctx, cancel := p.compensation(ctx)
 	defer cancel()
-	found, err := p.lookFor(ctx, user.Username)
+	found, err := p.lookFor(ctx, user.Username.Username)
 	failed, _ := errors.AsType[*adminapi.Error](cause)
 	switch {
 	case errors.Is(err, domain.NotFound) && failed.Code == "503":

@@ -192,7 +192,7 @@ func TestPasswordPolicy_WithAPatternCanBeMet(t *testing.T) {
 	t.Cleanup(regexp2.StopTimeoutClock)
 	policy, _ := readPolicy(t, `length(8) and regexPattern(^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)(?=.*[@$!%*?&])[A-Za-z\d@$!%*?&]{20,}$)`)
 	user := newcomer(t, "anna")
-	password, err := domain.GeneratePassword(rand.Reader, policy, user.Username, user.Email)
+	password, err := domain.GeneratePassword(rand.Reader, policy, user.Username.Username, user.Email)
 	require.NoError(t, err)
 	assert.Regexp(t, `^[A-Za-z\d@$!%*?&]{20,}$`, password.Reveal())
 }

@@ -548,10 +548,12 @@ func username(t *testing.T, text string) domain.Username {
 // newcomer is a user to create with the role teller and the group tellers.
 func newcomer(t *testing.T, name string) domain.NewUser {
 	t.Helper()
+	username, err := domain.ParseNewUsername(name)
+	require.NoError(t, err)
 	email, err := domain.ParseEmail(name + "@bank.example")
 	require.NoError(t, err)
 	return domain.NewUser{
-		Username: username(t, name), Email: email, Assignment: domain.Assignment{Role: "teller", Group: "tellers"},
+		Username: username, Email: email, Assignment: domain.Assignment{Role: "teller", Group: "tellers"},
 		Password: domain.NewSecret("Temp0rary-Passw0rd"), RequiredActions: []domain.RequiredAction{domain.UpdatePassword},
 	}
 }

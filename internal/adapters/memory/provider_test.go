@@ -42,7 +42,7 @@ func add(t *testing.T, p *memory.Provider, user domain.User, password string, in
 // newUser returns a user that every realm of these tests accepts.
 func newUser(t *testing.T, username, email string) domain.NewUser {
 	t.Helper()
-	name, err := domain.ParseUsername(username)
+	name, err := domain.ParseNewUsername(username)
 	require.NoError(t, err)
 	address, err := domain.ParseEmail(email)
 	require.NoError(t, err)

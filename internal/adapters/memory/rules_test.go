@@ -135,7 +135,7 @@ func TestCreateUser_AcceptsGeneratedPasswordsForAnyPolicy(t *testing.T) {
 		}
 		user := newUser(t, "anna", "anna@example.com")
 		var err error
-		user.Password, err = domain.GeneratePassword(rand.Reader, policy, user.Username, user.Email)
+		user.Password, err = domain.GeneratePassword(rand.Reader, policy, user.Username.Username, user.Email)
 		require.NoError(rt, err)
 		p := memory.New(memory.Realm{Roles: []domain.RealmRole{"teller"}, Policy: policy})
 		_, err = p.CreateUser(t.Context(), user)

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
 
 	"user-sync-service/internal/domain"
 )
@@ -37,11 +39,9 @@ func distinct(actions []domain.RequiredAction) []domain.RequiredAction {
 	return once
 }
 
-// lower is the form in which names are compared and kept. Java's lower case of the
-// dotted capital I has two characters; with Go's single one "İda" would be "ida".
-func lower(name string) string {
-	return strings.ToLower(strings.ReplaceAll(name, "İ", "i\u0307"))
-}
+// lower is the form in which names are compared and kept: Unicode's full lower case, as
+// Java has it. With Go's own "İda" would be "ida".
+func lower(name string) string { return cases.Lower(language.Und).String(name) }
 
 // newUUID returns a random UUID (version 4), the form of Keycloak's ids.
 func newUUID() string {

@@ -224,7 +224,7 @@ func brokenCreates() []brokenProvider {
 			name: "tells those who lose a race that they won",
 			fault: func(f *faulty) {
 				checkThenCreate(f, func(user domain.NewUser, _ error) (domain.CreatedUser, error) {
-					found, err := f.Provider.FindUser(context.Background(), user.Username)
+					found, err := f.Provider.FindUser(context.Background(), user.Username.Username)
 					if errors.Is(err, domain.NotFound) {
 						return domain.CreatedUser{ID: f.Users()[0].ID}, nil
 					}

@@ -193,7 +193,7 @@ func brokenRefusals() []brokenProvider {
 			name: "fails when username and address are taken",
 			fault: func(f *faulty) {
 				onRefusal(f, domain.EmailConflict, func(user domain.NewUser, refusal error) (domain.CreatedUser, error) {
-					if _, err := f.Provider.FindUser(context.Background(), user.Username); err == nil {
+					if _, err := f.Provider.FindUser(context.Background(), user.Username.Username); err == nil {
 						return domain.CreatedUser{}, &domain.Error{Kind: domain.BadAnswer}
 					}
 					return domain.CreatedUser{}, refusal
@@ -205,7 +205,7 @@ func brokenRefusals() []brokenProvider {
 			name: "updates the user who stands in the way",
 			fault: func(f *faulty) {
 				onRefusal(f, domain.UsernameConflict, func(user domain.NewUser, refusal error) (domain.CreatedUser, error) {
-					existing, err := f.Provider.FindUser(context.Background(), user.Username)
+					existing, err := f.Provider.FindUser(context.Background(), user.Username.Username)
 					if err == nil {
 						err = f.Provider.SetRequiredActions(context.Background(), existing.ID, user.RequiredActions)
 					}

@@ -43,7 +43,7 @@ func createUserRefusesATakenUsername(t T, s Subject) {
 	s.create(t, s.newUser(t, name))
 	for _, spelling := range []string{name, strings.ToUpper(name)} {
 		user := s.newUser(t, uniqueName())
-		user.Username = parseUsername(t, spelling)
+		user.Username = parseNewUsername(t, spelling)
 		s.assertRefusal(t, domain.UsernameConflict, user, "the username is taken")
 	}
 }
@@ -87,7 +87,7 @@ func createUserLeavesTheExistingUserAlone(t T, s Subject) {
 	before := s.state(t, name)
 
 	sameName, sameEmail := s.newUser(t, uniqueName()), s.newUser(t, uniqueName())
-	sameName.Username = parseUsername(t, name)
+	sameName.Username = parseNewUsername(t, name)
 	sameEmail.Email = parseEmail(t, emailOf(name))
 	for _, user := range []domain.NewUser{sameName, sameEmail, s.newUser(t, name)} {
 		_, err := s.Provider.CreateUser(t.Context(), user)

@@ -32,7 +32,7 @@ func createUserGivesAUsernameToOneOfMany(t T, s Subject) {
 	users := make([]domain.NewUser, racers)
 	for i := range users {
 		users[i] = s.newUser(t, uniqueName())
-		users[i].Username = parseUsername(t, name)
+		users[i].Username = parseNewUsername(t, name)
 	}
 	winner := s.race(t, users, domain.UsernameConflict)
 

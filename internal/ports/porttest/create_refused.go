@@ -112,7 +112,7 @@ func createUserNamesTheRefusedField(t T, s Subject) {
 		t.Skipf("the subject has no RefusedUsername")
 	}
 	flawed := s.newUser(t, uniqueName())
-	flawed.Username = parseUsername(t, s.RefusedUsername)
+	flawed.Username = parseNewUsername(t, s.RefusedUsername)
 	_, err := s.Provider.CreateUser(t.Context(), flawed)
 	assertKind(t, domain.InvalidField, err, "the username breaks the realm's rules")
 	assert.NotEmpty(t, domain.AsError(err).Fields["username"], "the error says what is wrong with the username")

@@ -98,7 +98,7 @@ func (s Subject) createFailures(t T) []failure {
 	try(ctx, "an unknown role", func(user *domain.NewUser) { user.Assignment.Role = s.MissingRole })
 	try(ctx, "a short password", func(user *domain.NewUser) { user.Password = domain.NewSecret("zQ9!") })
 	if s.RefusedUsername != "" {
-		username := parseUsername(t, s.RefusedUsername)
+		username := parseNewUsername(t, s.RefusedUsername)
 		try(ctx, "a refused username", func(user *domain.NewUser) { user.Username = username })
 		// Two characters may well occur in the text by chance.
 		refused := &failures[len(failures)-1]

@@ -143,7 +143,7 @@ func findUserTakesNamesLiterally(t T, s Subject) {
 
 	for _, odd := range []string{name + "+b@c.de", name + ".-_", "ü" + name} {
 		user := s.newUser(t, uniqueName())
-		user.Username = parseUsername(t, odd)
+		user.Username = parseNewUsername(t, odd)
 		created, err := s.Provider.CreateUser(t.Context(), user)
 		if errors.Is(err, domain.InvalidField) {
 			continue // A realm may refuse such names.

@@ -35,6 +35,13 @@ func parseUsername(t T, name string) domain.Username {
 	return username
 }
 
+func parseNewUsername(t T, name string) domain.NewUsername {
+	t.Helper()
+	username, err := domain.ParseNewUsername(name)
+	require.NoError(t, err)
+	return username
+}
+
 func parseEmail(t T, address string) domain.Email {
 	t.Helper()
 	email, err := domain.ParseEmail(address)
@@ -46,7 +53,7 @@ func parseEmail(t T, address string) domain.Email {
 func (s Subject) newUser(t T, name string) domain.NewUser {
 	t.Helper()
 	return domain.NewUser{
-		Username:        parseUsername(t, name),
+		Username:        parseNewUsername(t, name),
 		Email:           parseEmail(t, emailOf(name)),
 		FirstName:       "Anna",
 		LastName:        "O'Neil-Müller",

@@ -64,7 +64,7 @@ func (s Subject) givesAnswersAway(t T, id domain.UserID) {
 	spoil(created.Unstored)
 	assert.Equal(t, want, s.state(t, name).User.RequiredActions, "CreateUser's required actions")
 	again := user
-	again.Username, again.Email = parseUsername(t, uniqueName()), parseEmail(t, emailOf(uniqueName()))
+	again.Username, again.Email = parseNewUsername(t, uniqueName()), parseEmail(t, emailOf(uniqueName()))
 	assert.Equal(t, sorted(s.UnkeptAttributes), sorted(s.create(t, again).Unstored), "CreateUser's attributes")
 }
 

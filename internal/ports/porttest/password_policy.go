@@ -52,7 +52,7 @@ func (s Subject) newUserWithGeneratedPassword(t T) domain.NewUser {
 	policy, err := s.Provider.PasswordPolicy(t.Context())
 	require.NoError(t, err)
 	user := s.newUser(t, uniqueName())
-	user.Password, err = domain.GeneratePassword(rand.Reader, policy, user.Username, user.Email)
+	user.Password, err = domain.GeneratePassword(rand.Reader, policy, user.Username.Username, user.Email)
 	require.NoError(t, err)
 	return user
 }
