@@ -41,7 +41,10 @@ func checkEmail(email domain.Email) error {
 		return refusedField("email", "must have a valid domain")
 	}
 	for label := range strings.SplitSeq(name, ".") {
-		if !hasOneScript(label) {
+		switch {
+		case strings.ContainsFunc(label, isNoLetter):
+			return refusedField("email", "must have a valid domain")
+		case !hasOneScript(label):
 			return refusedField("email", "must not mix scripts in its domain")
 		}
 	}
@@ -53,6 +56,13 @@ func checkEmail(email domain.Email) error {
 func isInternational(name string) bool {
 	return strings.HasPrefix(name, "xn--") || strings.Contains(name, ".xn--") ||
 		strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+// isNoLetter reports whether r is a symbol or a sign, such as one that looks like a slash:
+// the library does not refuse all that RFC 5892 does. The two dots belong to Catalan and
+// Japanese.
+func isNoLetter(r rune) bool {
+	return !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && !strings.ContainsRune("-·・", r)
 }
 
 // hasOneScript reports whether all letters of the label belong to one script, or to those

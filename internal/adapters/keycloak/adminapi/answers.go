@@ -98,6 +98,8 @@ func rules() []rule {
 		{opUnassignRole, http.StatusNotFound, "Role not found", domain.BadAnswer, Missing},
 		{opLeaveGroup, http.StatusNotFound, "Group not found", domain.BadAnswer, Missing},
 		{"", http.StatusNotFound, "User not found", domain.NotFound, ""},
+		// Since 26.7 to names with control characters, which no user can get there.
+		{opFindUser, http.StatusBadRequest, "Blocking invalid query parameter value", domain.NotFound, ""},
 		// The losers of a race get texts that do not say what they lost on.
 		{opCreateUser, http.StatusConflict, "User exists with same username or email", domain.BadAnswer, Met},
 		{opCreateUser, http.StatusConflict, "User exists with same username", domain.UsernameConflict, ""},

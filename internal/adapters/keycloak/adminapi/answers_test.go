@@ -58,6 +58,7 @@ func ruleCases() []ruleCase {
 		{rule{opAssignRole, notFound, "Role not found", domain.UnknownRole, Missing}, opAssignRole, notFound, `{"error":"Role not found"}`},
 		{rule{"", notFound, "User not found", domain.NotFound, ""}, opUpdateUser, notFound, `{"error":"User not found"}`},
 		{rule{"", notFound, "User not found", domain.NotFound, ""}, opSendActionsMail, notFound, `{"error":"User not found"}`},
+		{rule{opFindUser, badRequest, "Blocking invalid query parameter value", domain.NotFound, ""}, opFindUser, badRequest, `{"error":"Blocking invalid query parameter value"}`},
 		{rule{opCreateUser, conflict, "User exists with same username or email", domain.BadAnswer, Met}, opCreateUser, conflict, `{"errorMessage":"User exists with same username or email"}`},
 		{rule{opCreateUser, conflict, "User exists with same username", domain.UsernameConflict, ""}, opCreateUser, conflict, `{"errorMessage":"User exists with same username"}`},
 		{rule{opCreateUser, conflict, "User exists with same email", domain.EmailConflict, ""}, opCreateUser, conflict, `{"errorMessage":"User exists with same email"}`},

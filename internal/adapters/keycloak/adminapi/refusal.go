@@ -64,7 +64,11 @@ func fieldProblem(key string) string {
 // body.
 func (r refusal) forLog() string {
 	var texts []string
-	for _, text := range []string{r.Error, r.ErrorMessage, r.Description, r.Field} {
+	said := []string{r.Error, r.ErrorMessage, r.Description, r.Field}
+	for _, violation := range r.Errors {
+		said = append(said, violation.ErrorMessage, violation.Field)
+	}
+	for _, text := range said {
 		for word := range strings.FieldsSeq(text) {
 			switch {
 			case strings.Contains(word, "@"):

@@ -1,0 +1,113 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/test/keycloaktest"
+)
+
+// namesRealm is a realm that takes whatever its database takes, as directories do, with users
+// of these names, and the service before it.
+func namesRealm(t *testing.T, names ...string) (*keycloaktest.Realm, *program) {
+	t.Helper()
+	sink := newSink(t)
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "names", CheapHash: true, SMTPPort: sink.Port()})
+	keepAttributes(t, realm)
+	require.NoError(t, realm.ChangeProfile(t.Context(), func(profile map[string]any) {
+		for _, attribute := range profile["attributes"].([]any) {
+			attribute.(map[string]any)["validations"] = map[string]any{}
+		}
+	}))
+	for i, name := range names {
+		_, err := realm.CreateUser(t.Context(), map[string]any{"username": name, "email": fmt.Sprintf("n%d@bank.example", i), "enabled": true})
+		require.NoError(t, err, "%+q", name)
+	}
+	return realm, serveRealm(t, realm, realm.URL)
+}
+
+// Whatever a user is called, the user is found and can be switched off, in any letter case
+// that Keycloak takes for the same.
+func TestNames_OfWhoeverExistsWorkOnEveryRoute(t *testing.T) {
+	long := strings.Repeat("é", 255)
+	asked := map[string]string{
+		"first last": "First LAST", " lead": " lead", "trail\u00a0": "trail\u00a0", "bo\u200bss": "bo\u200bss", "a\nb\x7f": "a\nb\x7f",
+		"i\u0307stanbul": "İstanbul", "stra\u00dfe": "STRA\u1e9eE", "σίσυφος": "ΣΊΣΥΦΟΣ", "kelvin": "\u212aelvin", "\u017fam": "\u017fam", long: strings.ToUpper(long),
+	}
+	names := []string{"boss", "istanbul", "strasse", "sam"} // near the others, and never touched
+	for name := range asked {
+		names = append(names, name)
+	}
+	realm, p := namesRealm(t, names...)
+	user := func(name string) map[string]any {
+		user, found, err := realm.User(t.Context(), name)
+		require.NoError(t, err)
+		require.True(t, found, "%+q", name)
+		return user
+	}
+	for name, spelling := range asked {
+		path := "/users/" + url.PathEscape(spelling)
+		for _, call := range []struct{ method, path, body string }{
+			{http.MethodGet, path + "/keycloak-status", ""},
+			{http.MethodPost, path + "/reset-password", ""},
+			{http.MethodPost, path + "/force-password-change", ""},
+			{http.MethodPut, path, `{"lastName":"Edited","username":` + strconv.Quote(spelling) + `}`},
+			{http.MethodPost, path + "/logout", ""},
+			{http.MethodPut, path + "/status", `{"enabled":false}`},
+		} {
+			if call.method == http.MethodPut && strings.ContainsRune(spelling, '\x7f') {
+				call.body = strings.ReplaceAll(call.body, `\x7f`, `\u007f`)
+			}
+			answer := p.send(t, call.method, call.path, call.body)
+			assert.Equal(t, http.StatusOK, answer.status, "%s %+q: %s", call.method, call.path, answer.body)
+		}
+		assert.Equal(t, false, user(name)["enabled"], "%+q", name)
+		assert.Equal(t, "Edited", user(name)["lastName"], "%+q", name)
+	}
+	for _, name := range names[:4] {
+		assert.Equal(t, true, user(name)["enabled"], name)
+	}
+	for _, nobody := range []string{"firstlast", "lead", "trail", "a%00b", "a%01b", "%20", "e%CC%81"} {
+		assert.Equal(t, http.StatusNotFound, p.send(t, http.MethodGet, "/users/"+nobody+"/keycloak-status", "").status, nobody)
+	}
+}
+
+// Nobody new is called what reads like another's name, or what a database refuses; spelling
+// is kept.
+func TestNames_OfNewUsers(t *testing.T) {
+	realm, p := namesRealm(t)
+	before, err := realm.CountUsers(t.Context())
+	require.NoError(t, err)
+	const sound = `{"username":"boss","email":"boss@bank.example","role":"Cashier","firstName":"Ann","lastName":"Boss"}`
+	for old, replacements := range map[string][]string{
+		`"username":"boss"`:           {"\"username\":\"bo\u200bss\"", `"username":"bo\u00adss"`, `"username":"bo\u3164ss"`, `"username":"boss\ue000"`, `"username":"boss","username":"anna"`},
+		`"email":"boss@bank.example"`: {`"email":"bo\u2060ss@bank.example"`, `"email":"boss@b\u0430nk.example"`, `"email":"boss@xn--bnk-6cd.example"`},
+		`"firstName":"Ann"`:           {`"firstName":"` + strings.Repeat("x", 256) + `"`, `"firstName":"A\u0000"`, `"firstName":"A\nB"`, `"firstName":"\u202eAnn"`, `"firstName":"Ann\u200d"`},
+		`"role":"Cashier"`:            {`"role":"Cash\u200bier"`, `"role":"Cashier","officeName":"` + strings.Repeat("x", 256) + `"`, `"role":"Cashier","employeeId":true`},
+	} {
+		for _, replacement := range replacements {
+			answer := p.send(t, http.MethodPost, syncPath, strings.Replace(sound, old, replacement, 1))
+			assert.Equal(t, http.StatusBadRequest, answer.status, "%+q: %s", replacement, answer.body)
+		}
+	}
+	after, err := realm.CountUsers(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, before, after)
+
+	spelt := strings.Replace(sound, `"Ann"`, `"علی\u200cرضا"`, 1)
+	answer := p.send(t, http.MethodPost, syncPath, strings.Replace(spelt, "{", `{"employeeId":3,"mobileNumber":254700000001,"officeName":12345678901234567890123,`, 1))
+	require.Equal(t, http.StatusCreated, answer.status, answer.body)
+	user, found, err := realm.User(t.Context(), "boss")
+	require.NoError(t, err)
+	require.True(t, found)
+	assert.Equal(t, "علی\u200cرضا", user["firstName"])
+	attributes := attributesOf(t, realm, "boss")
+	assert.Equal(t, []string{"3", "254700000001", "12345678901234567890123"}, []string{attributes["employee_id"], attributes["mobile_number"], attributes["office_name"]})
+}
