@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -46,6 +47,9 @@ func FuzzBody(f *testing.F) {
 		`{"userId":0,"officeId":0}`, `{"userId":1e3}`, `{"officeId":-1}`, `{"userId":"00","officeName":"\t"}`, `{"userId":1.0,"lastName":"New"}`, `{"role":" Cashier\n"}`,
 		`{"enabled":true}`, `{"enabled":false}`, `{"enabled":null}`, `{"enabled":"true"}`, `{"enabled":1}`, `{"enabled":true,"enabled":false}`,
 		`{"Enabled":true}`, `{"enabled": true }`, `{"enabled":true}{}`, `{"enabled":[true]}`, `{"\u0065nabled":true}`,
+		`{"employeeId":3,"mobileNumber":-0,"officeName":1.50}`, `{"employeeId":1e3,"mobileNumber":-12.5E-3,"officeName":1e999999999}`, `{"officeName":true}`,
+		"{\"username\":\"bo\u200bss\",\"email\":\"boss@bank.example\",\"role\":\"Cashier\"}", `{"firstName":"\u0639\u06cc\u200c\u0631","lastName":"\u200c"}`,
+		`{"lastName":"New","x":{"y":[{"z":1,"z":2}]}}`, `{"lastName":"New","x":[[[[[[[[1]]]]]]]]}`,
 		"", "null", "[]", "{}", "\ufeff{}", "{", `{"a":` + strings.Repeat("[", 2000), `{"x":1e999,"enabled":true}`,
 	} {
 		f.Add(seed)
@@ -119,6 +123,12 @@ func assertEdited(t *testing.T, was, is domain.User, read map[string]any) {
 		text, ok := read[member].(string)
 		if number, isNumber := read[member].(json.Number); isNumber {
 			text, ok = number.String(), true
+			if attribute == domain.OfficeName || attribute == domain.EmployeeID || attribute == domain.MobileNumber {
+				sent, _ := new(big.Rat).SetString(text)
+				kept, isPlain := new(big.Rat).SetString(is.Attributes[attribute])
+				assert.True(t, isPlain && kept.Cmp(sent) == 0 && !strings.ContainsAny(is.Attributes[attribute], "eE/"), "%q for %s", is.Attributes[attribute], text)
+				text = is.Attributes[attribute]
+			}
 		}
 		switch digits := strings.TrimLeft(text, "0"); {
 		case !ok, attribute == domain.FineractUserID && digits == "" && text != "":

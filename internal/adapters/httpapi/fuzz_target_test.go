@@ -161,6 +161,7 @@ func FuzzTarget(f *testing.F) {
 		{"/users/%7Busername%7D/status", "*"},
 		{"*", "%"},
 		{"/users/breakglass%20/status", "%20breakglass"},
+		{"/users/first%20last/status", "break\u200bglass"},
 	} {
 		f.Add(seed.path, seed.username)
 	}
