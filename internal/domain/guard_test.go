@@ -16,7 +16,7 @@ import (
 // guard is the default guard of a realm that names users and groups of its own.
 func guard() domain.Guard {
 	guard := domain.DefaultGuard()
-	guard.ProtectedUsers = []string{"kim", "Break.Glass"}
+	guard.ProtectedUsers = []string{"kim", "Break.Glass", "İpek"}
 	guard.ProtectedGroups = []domain.Group{"head-office", "branches/north"}
 	return guard
 }
@@ -28,6 +28,7 @@ func TestGuard_ProtectsServiceAccountsAndNamedUsers(t *testing.T) {
 		"kim", "KIM", "Kim",
 		"\u212aim", // the Kelvin sign, which the identity provider lowers to a k
 		"break.glass", "BREAK.GLASS",
+		"i\u0307pek", // as Keycloak keeps it
 	} {
 		require.ErrorIs(t, guard().CheckName(name), domain.ProtectedUser, "%q", name)
 	}

@@ -76,6 +76,15 @@ func TestFindUser_TellsTheDottedCapitalIFromAnI(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.FindUser(t.Context(), name)
 	require.ErrorIs(t, err, domain.NotFound)
+
+	for stored, asked := range map[string]string{"i\u0307da": "İda", "σίσυφος": "ΣΊΣΥΦΟΣ", "stra\u00dfe": "STRA\u1e9eE", "first last": "First Last"} {
+		id := add(t, p, domain.User{Username: stored}, "")
+		name, err = domain.ParseUsername(asked)
+		require.NoError(t, err)
+		found, err := p.FindUser(t.Context(), name)
+		require.NoError(t, err, asked)
+		require.Equal(t, id, found.ID, asked)
+	}
 }
 
 func TestCreateUser_AppliesEveryRuleOfThePasswordPolicy(t *testing.T) {
