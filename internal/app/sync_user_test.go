@@ -105,7 +105,7 @@ func TestSyncUser_EitherConflictMayMeanExists(t *testing.T) {
 		mayGrant(t, provider)
 		provider.EXPECT().PasswordPolicy(t.Context())
 		provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, &domain.Error{Kind: kind})
-		provider.EXPECT().FindUser(t.Context(), in.Username).Return(domain.User{ID: "7", Username: "anna", Email: "anna@bank.example"}, nil)
+		provider.EXPECT().FindUser(t.Context(), in.Username.Username).Return(domain.User{ID: "7", Username: "anna", Email: "anna@bank.example"}, nil)
 		provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"}).Return([]domain.RealmRole{"teller"}, nil)
 		provider.EXPECT().Groups(t.Context(), domain.UserID("7")).Return([]domain.Group{"tellers"}, nil)
 		result, err := syncUser(t, provider, in)
@@ -154,7 +154,7 @@ func TestSyncUser_PassesFailuresOn(t *testing.T) {
 	mayGrant(t, provider)
 	provider.EXPECT().PasswordPolicy(t.Context())
 	provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, &domain.Error{Kind: domain.UsernameConflict})
-	provider.EXPECT().FindUser(t.Context(), in.Username).Return(domain.User{}, failure)
+	provider.EXPECT().FindUser(t.Context(), in.Username.Username).Return(domain.User{}, failure)
 	_, err = syncUser(t, provider, in)
 	require.ErrorIs(t, err, domain.Timeout)
 }

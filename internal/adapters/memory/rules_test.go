@@ -23,7 +23,7 @@ func TestCreateUser_AppliesKeycloaksRulesForUsernames(t *testing.T) {
 		"ab", "..", "éé", "anna.o'neil", "ab'", "a/b", `a\b`, "a%b", "a%2Fb", "<x>", "a*b", `a"b`, "a&b", "a$b",
 		"a#b", "a!b", "a?b", "a:b", "a;b", "a,b", "a|b", "a`b", "a~b", "a^b", "a=b", "a{b}", "a[b]", "a(b)", "a§b",
 		"анна", "аnna", "annа.smith", "mixкир", "αβγς", "ΑΒΓ", "日本語", "日本abc", "한국어abc", "a१२",
-		"e\u0301ric", "ab\u200dcd", "İstan",
+		"e\u0301ric", "İstan",
 	}
 	for _, name := range accepted {
 		_, err := newProvider().CreateUser(t.Context(), newUser(t, name, "anna@example.com"))
