@@ -9,25 +9,54 @@ import (
 )
 
 // complete finds out what the existing user lacks of the assignment, and gives it where
-// that is wanted and safe: not to a protected user, nor to actors themselves. An effective
-// role counts as held, a group only by its own path. Nothing is ever taken away.
+// that is wanted and safe; else it tells, with a sentence why. An effective role counts as
+// held, a group only by its own path. Nothing is ever taken away.
 func (s *Service) complete(ctx context.Context, attempt *Attempt, user domain.User, assignment domain.Assignment) (SyncUserResult, error) {
 	roles, groups, err := s.held(ctx, user.ID, []domain.RealmRole{assignment.Role}, assignment.Group != "")
 	if err != nil {
 		return SyncUserResult{}, err
 	}
 	told := SyncUserResult{ID: user.ID, Drift: lacking(assignment, roles, groups)}
-	if told.Drift.IsEmpty() || !s.Repair || !user.Managed || attempt.event.Actor.Is(user) {
+	if told.Drift.IsEmpty() {
 		return told, nil
 	}
-	err = s.unprotected(ctx, user)
+	result := told
+	err = s.mayRepair(ctx, attempt, user, assignment)
+	if err == nil && s.Repair {
+		result, err = s.repair(ctx, attempt, user.ID, told.Drift)
+	}
+	switch failure := domain.AsError(err); {
+	case err == nil:
+		return result, nil
+	case slices.Contains([]domain.Kind{domain.UnknownRole, domain.PrivilegeEscalation, domain.ProtectedUser, domain.Forbidden}, failure.Kind):
+		// The caller has asked for the account, which exists, and for no repair.
+		attempt.note(nil, nil)
+		told.Warnings = []string{failure.Message}
+		return told, nil
+	}
+	return SyncUserResult{}, err
+}
+
+// mayRepair returns why the user must not be given the assignment, as an error with a
+// sentence for the administrator. Where no repair is wanted, only the assignment is
+// looked at.
+func (s *Service) mayRepair(ctx context.Context, attempt *Attempt, user domain.User, assignment domain.Assignment) error {
+	if err := s.checkGrant(ctx, assignment); err != nil || !s.Repair {
+		return err
+	}
+	err := user.ManagedErr
 	switch {
-	case errors.Is(err, domain.ProtectedUser):
-		return told, nil
 	case err != nil:
-		return SyncUserResult{}, err
+	case !user.Managed:
+		err = &domain.Error{Kind: domain.ProtectedUser, Message: "Nothing was added: this service did not make the account."}
+	case attempt.event.Actor.Is(user):
+		err = &domain.Error{Kind: domain.ProtectedUser, Message: "Nothing was added: it is your own account."}
+	default:
+		if err = s.unprotected(ctx, user); errors.Is(err, domain.ProtectedUser) {
+			err = &domain.Error{Kind: domain.ProtectedUser, Message: "Nothing was added: the user is protected.", Err: err}
+		}
 	}
-	return s.repair(ctx, attempt, user.ID, told.Drift)
+	return err
 }
 
 // lacking returns what of the assignment is not held.

@@ -35,18 +35,18 @@ type SyncUserResult struct {
 	Drift, Repaired domain.Assignment
 }
 
-// SyncUser makes sure that the employee has an account: it creates one with the mapped
-// role and group and a way to a password, or reports the one that exists. An existing
-// user with this username counts as the employee's only when it has the same e-mail
-// address or none. What such a user lacks of the role and the group is told, and given
-// where Repair says so. A created user stays also when its mail could not be sent.
+// SyncUser makes sure that the employee has an account: it reports the one that exists,
+// or creates one with the mapped role and group and a way to a password. An existing user
+// with this username counts as the employee's only when that is proved, see isEmployees.
+// What such a user lacks of the role and the group is told, and given where Repair says
+// so. A created user stays also when its mail could not be sent.
 //
 // It returns InvalidField for a username or an address that could be taken for another
-// one, ProtectedUser for a protected username, PrivilegeEscalation when the realm
-// would grant more than the role map says, UsernameConflict for another person's
-// account, EmailConflict when the address belongs to another user, UnknownRole when the
-// realm lacks the mapped role, RateLimited when the new user could get no mail for the
-// limits, and what CreateUser of the identity provider returns.
+// one, ProtectedUser for a protected username, UsernameConflict for an account that is not
+// proved to be the employee's, EmailConflict when the address belongs to another user, and
+// of a creation PrivilegeEscalation when the realm would grant more than the role map says,
+// UnknownRole when the realm lacks the mapped role, RateLimited when the new user could get
+// no mail for the limits, and what CreateUser of the identity provider returns.
 func (s *Service) SyncUser(ctx context.Context, attempt *Attempt, in SyncUserInput) (SyncUserResult, error) {
 	result, err := s.syncUser(ctx, attempt, in)
 	outcome := "exists"
@@ -73,9 +73,19 @@ func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 	if err != nil {
 		return SyncUserResult{}, err
 	}
-	err = s.whileConfirming(ctx, attempt, func() error { return s.checkGrant(ctx, user.Assignment) })
-	if err != nil {
+	var found domain.User
+	err = s.whileConfirming(ctx, attempt, func() (err error) {
+		found, err = s.Provider.FindUser(ctx, in.Username.Username)
+		if errors.Is(err, domain.NotFound) {
+			return s.checkGrant(ctx, user.Assignment)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
 		return SyncUserResult{}, err
+	case found.ID != "":
+		return s.existing(ctx, attempt, in, found, user.Assignment)
 	}
 	giveBackMail, err := s.mayMailNewUser(attempt, user.Email)
 	if err != nil {
@@ -94,7 +104,7 @@ func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 	})
 	switch {
 	case errors.Is(err, domain.UsernameConflict), errors.Is(err, domain.EmailConflict):
-		return s.existing(ctx, attempt, in, user.Assignment, err)
+		return s.afterConflict(ctx, attempt, in, user.Assignment, err)
 	case err != nil:
 		return SyncUserResult{}, namingRole(err, user.Assignment.Role)
 	}
@@ -167,23 +177,29 @@ func (s *Service) create(ctx context.Context, user *domain.NewUser) (domain.Crea
 	}
 }
 
-// existing decides whose account stood in the way. When the username and the address are
-// both taken, a provider may name either, so the username is looked up; when no user has
-// it, the conflict stays as the provider said it.
-func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInput, assignment domain.Assignment, conflict error) (SyncUserResult, error) {
+// afterConflict decides whose account stood in the way of a creation: of two at the same
+// moment, one meets it. When the username and the address are both taken, a provider may
+// name either, so the username is looked up; when no user has it, the conflict stays as
+// the provider said it.
+func (s *Service) afterConflict(ctx context.Context, attempt *Attempt, in SyncUserInput, assignment domain.Assignment, conflict error) (SyncUserResult, error) {
 	attempt.note(nil, nil) // No user was created.
-	user, err := s.Provider.FindUser(ctx, in.Username.Username)
-	if errors.Is(err, domain.NotFound) {
+	found, err := s.Provider.FindUser(ctx, in.Username.Username)
+	switch {
+	case errors.Is(err, domain.NotFound):
 		return SyncUserResult{}, conflict
-	}
-	if err != nil {
+	case err != nil:
 		return SyncUserResult{}, err
 	}
-	attempt.event.TargetID = user.ID
-	if user.Email != "" && !in.Email.Matches(user.Email) {
-		return SyncUserResult{}, &domain.Error{Kind: domain.UsernameConflict, Err: conflict}
+	return s.existing(ctx, attempt, in, found, assignment)
+}
+
+// existing says what becomes of the account that has the username.
+func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInput, found domain.User, assignment domain.Assignment) (SyncUserResult, error) {
+	attempt.event.TargetID = found.ID
+	if err := isEmployees(found, in); err != nil {
+		return SyncUserResult{}, err
 	}
-	result, err := s.complete(ctx, attempt, user, assignment)
+	result, err := s.complete(ctx, attempt, found, assignment)
 	if errors.Is(err, domain.NotFound) {
 		// "Not found" would mean nothing to a caller who wants the user to exist.
 		return SyncUserResult{}, &domain.Error{
@@ -193,4 +209,34 @@ func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInp
 		}
 	}
 	return result, err
+}
+
+// isEmployees returns UsernameConflict unless it is proved that the account is the
+// employee's. In many realms anybody can register under any name and any address: only an
+// address that is verified is a proof, or that this program made the account, as long as
+// the account has not become another person's since.
+func isEmployees(found domain.User, in SyncUserInput) error {
+	hasAddress := in.Email.Matches(found.Email)
+	if hasAddress && found.EmailVerified {
+		return nil
+	}
+	if found.ManagedErr != nil {
+		return found.ManagedErr
+	}
+	id := in.Attributes[domain.FineractUserID]
+	if found.Managed && (hasAddress || found.Email == "" || id != "" && id == found.ManagedID) {
+		return nil
+	}
+	problem := "This username is another person's."
+	switch {
+	case hasAddress:
+		problem = "The account's e-mail address is not verified."
+	case found.Email == "":
+		problem = "The account has no e-mail address."
+	}
+	return &domain.Error{
+		Kind:    domain.UsernameConflict,
+		Message: problem + " Please tell your system administrator.",
+		Err:     errors.New("nothing proves that the account is the employee's"),
+	}
 }

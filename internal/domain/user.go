@@ -35,8 +35,13 @@ type User struct {
 	// Attributes are those of ours that the provider keeps for the user.
 	Attributes Attributes
 	// Managed tells that this program created the user. It is always false where the provider
-	// cannot keep a mark of that.
+	// cannot keep a mark of that, or where users could set the mark themselves.
 	Managed bool
+	// ManagedID is the attribute FineractUserID of a Managed user; empty where the user has
+	// none, or where users could set it themselves.
+	ManagedID string
+	// ManagedErr is why the provider could not tell whether the user is Managed; nil: it could.
+	ManagedErr error
 }
 
 // Requires reports whether the user has the required action.

@@ -8,13 +8,28 @@ import (
 	"user-sync-service/internal/domain"
 )
 
-// FindUser looks the user up by its exact username.
+// FindUser looks the user up by its exact username, and for one who carries our mark also
+// whether marks can be trusted.
 func (p *Provider) FindUser(ctx context.Context, username domain.Username) (domain.User, error) {
 	found, err := p.userNamed(ctx, username)
 	if err != nil {
 		return domain.User{}, err
 	}
-	return userOf(found), nil
+	user := userOf(found)
+	if attribute(found, managedBy) != managedByUs {
+		return user, nil
+	}
+	profile, err := p.profile.Get(ctx)
+	switch {
+	case err != nil:
+		user.ManagedErr = err
+	case profile.guards(managedBy):
+		user.Managed = true
+		if id := domain.FineractUserID; profile.guards(string(id)) {
+			user.ManagedID = user.Attributes[id]
+		}
+	}
+	return user, nil
 }
 
 // userNamed returns the user with this username, or NotFound.
@@ -46,7 +61,6 @@ func userOf(user adminapi.User) domain.User {
 		Enabled:       user.Enabled,
 		EmailVerified: user.EmailVerified,
 		Attributes:    attributesOf(user),
-		Managed:       attribute(user, managedBy) == managedByUs,
 	}
 	for _, action := range user.RequiredActions {
 		found.RequiredActions = append(found.RequiredActions, domain.RequiredAction(action))

@@ -18,7 +18,11 @@ func (p *Provider) FindUser(ctx context.Context, username domain.Username) (doma
 	if found == nil {
 		return domain.User{}, &domain.Error{Kind: domain.NotFound}
 	}
-	return copyUser(found.User), nil
+	user := copyUser(found.User)
+	if user.Managed {
+		user.ManagedID = user.Attributes[domain.FineractUserID]
+	}
+	return user, nil
 }
 
 // Memberships implements [ports.IdentityProvider].

@@ -56,6 +56,7 @@ type Declaration struct {
 	Permissions struct {
 		Edit []string `json:"edit"`
 	} `json:"permissions"`
+	Selector any `json:"selector"` // for which requests it is declared; nil: for all
 }
 
 // UserProfile reads the profile.
