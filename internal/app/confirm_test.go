@@ -168,12 +168,8 @@ func (p meetingProvider) Details(ctx context.Context, id domain.UserID) (domain.
 
 func TestConfirm_RunsSideBySideWithReadingTheTarget(t *testing.T) {
 	for _, do := range writing() {
-		read := "FindUser"
-		if do.name == "sync" {
-			read = "RightsOf"
-		}
 		m := newMeeting()
-		provider := meetingProvider{newGuardedRealm(t), map[string]func() error{read: func() error { return m.meet(m.first, m.second) }}}
+		provider := meetingProvider{newGuardedRealm(t), map[string]func() error{"FindUser": func() error { return m.meet(m.first, m.second) }}}
 		asking := &introspector{answer: func(context.Context, string) (bool, error) { return true, m.meet(m.second, m.first) }}
 		b := newBench(provider, checking(admin()), introspecting(asking))
 		require.NoError(t, b.attempt(t, app.Caller{Token: goodToken}, do, "anna"), do.name)

@@ -94,7 +94,7 @@ func TestDelivery_ShowsAPasswordOrMailsALinkOrBoth(t *testing.T) {
 // asked for.
 func TestDelivery_ByEmailMakesNoPassword(t *testing.T) {
 	provider := newMock(t)
-	mayGrant(t, provider)
+	isNew(t, provider, "tariq")
 	provider.EXPECT().CreateUser(t.Context(), gomock.Any()).DoAndReturn(func(_ any, user domain.NewUser) (domain.CreatedUser, error) {
 		assert.True(t, user.Password.IsEmpty())
 		return domain.CreatedUser{ID: "7", RequiredActions: user.RequiredActions}, nil
@@ -178,6 +178,7 @@ func TestDelivery_AMailThatFailsIsAWarning(t *testing.T) {
 func TestDelivery_NoMailIsBegunWithoutTime(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	provider := newMock(t)
+	provider.EXPECT().FindUser(ctx, username(t, "tariq")).Return(domain.User{}, &domain.Error{Kind: domain.NotFound})
 	provider.EXPECT().RightsOf(ctx, domain.Assignment{Role: "teller", Group: "tellers"})
 	provider.EXPECT().CreateUser(ctx, gomock.Any()).DoAndReturn(func(context.Context, domain.NewUser) (domain.CreatedUser, error) {
 		cancel()

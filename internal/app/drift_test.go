@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/mock/gomock"
 
 	"user-sync-service/internal/adapters/memory"
 	"user-sync-service/internal/app"
@@ -42,7 +41,7 @@ func groupOnly() domain.Assignment { return domain.Assignment{Group: "tellers"} 
 func addAnna(t *testing.T, provider *memory.Provider, managed bool, in ...domain.Assignment) domain.UserID {
 	t.Helper()
 	id, err := provider.AddUser(domain.User{
-		Username: "anna", Email: "anna@bank.example", Enabled: true, Managed: managed, RequiredActions: []domain.RequiredAction{"CONFIGURE_TOTP"},
+		Username: "anna", Email: "anna@bank.example", Enabled: true, EmailVerified: true, Managed: managed, RequiredActions: []domain.RequiredAction{"CONFIGURE_TOTP"},
 	}, "Long&Secret11", in...)
 	require.NoError(t, err)
 	return id
@@ -91,11 +90,9 @@ func TestDrift_IsWhatAnExistingUserLacks(t *testing.T) {
 // Not every mapped role has a group. Its absence is nothing to lack, and costs no read.
 func TestDrift_IsTheRoleAloneWhereTheMappingNamesNoGroup(t *testing.T) {
 	provider := newMock(t)
-	provider.EXPECT().RightsOf(t.Context(), domain.Assignment{Role: "accountant"})
-	provider.EXPECT().PasswordPolicy(t.Context())
-	provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, &domain.Error{Kind: domain.UsernameConflict})
-	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7", Username: "anna"}, nil)
+	exists(t, provider, domain.User{ID: "7", Username: "anna", Managed: true})
 	provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"accountant"})
+	provider.EXPECT().RightsOf(t.Context(), domain.Assignment{Role: "accountant"})
 	result, err := syncUser(t, provider, employee(t, "anna", "anna@bank.example", "Accountant"))
 	require.NoError(t, err)
 	assert.Equal(t, app.SyncUserResult{ID: "7", Drift: domain.Assignment{Role: "accountant"}}, result)
@@ -109,12 +106,9 @@ func TestDrift_OfACreatedUserIsNone(t *testing.T) {
 	assert.Zero(t, result.Repaired)
 }
 
-// exists makes the mock refuse the creation of a cashier and find the user instead.
+// exists makes the mock find the user.
 func exists(t *testing.T, provider *portmock.MockIdentityProvider, user domain.User) {
 	t.Helper()
-	mayGrant(t, provider)
-	provider.EXPECT().PasswordPolicy(t.Context())
-	provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, &domain.Error{Kind: domain.UsernameConflict})
 	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(user, nil)
 }
 
@@ -126,16 +120,17 @@ func TestDrift_OfAnotherPersonsAccountIsNotLookedFor(t *testing.T) {
 	require.ErrorIs(t, err, domain.UsernameConflict)
 }
 
-// Neither is protection, as long as nothing is to be changed: only the mapped role is
+// Nor is protection, as long as nothing is to be changed: only the mapped role is
 // asked for.
 func TestDrift_CostsTwoReadsSideBySide(t *testing.T) {
 	for name, user := range map[string]domain.User{
 		"reported":    {ID: "7", Username: "anna", Email: "anna@bank.example", Managed: true},
-		"not managed": {ID: "7", Username: "anna", Email: "anna@bank.example"},
+		"not managed": {ID: "7", Username: "anna", Email: "anna@bank.example", EmailVerified: true},
 	} {
 		m := newMeeting()
 		provider := newMock(t)
 		exists(t, provider, user)
+		mayGrant(t, provider)
 		provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"}).
 			DoAndReturn(func(context.Context, domain.UserID, []domain.RealmRole) ([]domain.RealmRole, error) {
 				return nil, m.meet(m.first, m.second)
@@ -145,6 +140,28 @@ func TestDrift_CostsTwoReadsSideBySide(t *testing.T) {
 		result, err := newBench(provider, func(config *app.Config) { config.Repair = !user.Managed }).syncAnna(t)
 		require.NoError(t, err, name)
 		assert.Equal(t, both(), result.Drift, name)
+	}
+}
+
+// The employee exists also where the realm lacks the role, and where it would give more
+// than is mapped: that is told, by whatever way it comes.
+func TestDrift_OfARoleThatCannotBeGivenIsToldAndWhy(t *testing.T) {
+	for name, test := range map[string]struct {
+		realm   memory.Realm
+		warning string
+	}{
+		"the realm lacks the role": {memory.Realm{}, "The role 'teller' does not exist in the system."},
+		"the role contains more": {memory.Realm{Roles: []domain.RealmRole{"teller"}, Contains: map[domain.RealmRole][]domain.RealmRole{"teller": {"admin"}}},
+			"Nothing was changed: it would grant the role 'admin' beyond the mapping."},
+		"the group carries more": {memory.Realm{Roles: []domain.RealmRole{"teller"}, Carries: map[domain.Group][]domain.RealmRole{"tellers": {"Super User"}}},
+			"Nothing was changed: it would grant the role 'Super User' beyond the mapping."},
+	} {
+		for _, repair := range []bool{true, false} {
+			test.realm.Groups = []domain.Group{"tellers"}
+			provider := memory.New(test.realm)
+			addAnna(t, provider, true)
+			notRepaired(t, provider, newBench(provider, func(config *app.Config) { config.Repair = repair }), both(), test.warning, name)
+		}
 	}
 }
 

@@ -103,6 +103,7 @@ func TestSyncUser_LooksOnlyAtWhatTheMappingReaches(t *testing.T) {
 // What cannot be seen may hide anything.
 func TestSyncUser_CreatesNobodyWithARoleWhosePartsAreHidden(t *testing.T) {
 	provider := newMock(t)
+	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{}, &domain.Error{Kind: domain.NotFound})
 	provider.EXPECT().RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "tellers"}).
 		Return(domain.Rights{Roles: []domain.RealmRole{"teller", "bundle"}, Unseen: []domain.RealmRole{"bundle"}}, nil)
 	_, err := syncUser(t, provider, employee(t, "anna", "anna@bank.example", "Cashier"))

@@ -15,7 +15,7 @@ import (
 // it creates the user. It returns the passwords that were tried.
 func refusing(t *testing.T, provider *portmock.MockIdentityProvider, refusals int, policies ...domain.PasswordPolicy) *[]domain.Secret {
 	t.Helper()
-	mayGrant(t, provider)
+	isNew(t, provider, "anna")
 	var tried []domain.Secret
 	var calls []any
 	for i, policy := range policies {
@@ -62,7 +62,7 @@ func TestSyncUser_GivesUpAfterThreeRefusedPasswords(t *testing.T) {
 // A policy that became impossible meanwhile is named, and nothing more is tried.
 func TestSyncUser_StopsAtAPolicyThatCannotBeMet(t *testing.T) {
 	provider := newMock(t)
-	mayGrant(t, provider)
+	isNew(t, provider, "anna")
 	gomock.InOrder(
 		provider.EXPECT().PasswordPolicy(t.Context()),
 		provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, &domain.Error{Kind: domain.PasswordRefused}),

@@ -47,7 +47,7 @@ func newGuardedRealm(t *testing.T) *memory.Provider {
 		"member":            {Role: "teller", Group: "board"},
 		"secretary":         {Group: "board/secretaries"},
 	} {
-		_, err := provider.AddUser(domain.User{Username: name, Email: name + "@bank.example", Enabled: true}, "Long&Secret11", in)
+		_, err := provider.AddUser(domain.User{Username: name, Email: name + "@bank.example", Enabled: true, EmailVerified: true}, "Long&Secret11", in)
 		require.NoError(t, err)
 	}
 	return provider

@@ -95,13 +95,17 @@ func TestRepair_TakesNothingAwayAndTouchesNothingElse(t *testing.T) {
 }
 
 // notRepaired asserts that anna's drift is told and nothing is written.
-func notRepaired(t *testing.T, provider *memory.Provider, b *bench, want domain.Assignment, about string) {
+func notRepaired(t *testing.T, provider *memory.Provider, b *bench, want domain.Assignment, warning, about string) {
 	t.Helper()
 	users := provider.Users()
 	before := holdsOf(t, provider, idOf(t, provider, "anna"))
 	result, err := b.syncAnna(t)
 	require.NoError(t, err, about)
-	assert.Equal(t, app.SyncUserResult{ID: idOf(t, provider, "anna"), Drift: want}, result, about)
+	told := app.SyncUserResult{ID: idOf(t, provider, "anna"), Drift: want}
+	if warning != "" {
+		told.Warnings = []string{warning}
+	}
+	assert.Equal(t, told, result, about)
 	assert.Equal(t, users, provider.Users(), about)
 	assert.Equal(t, before, holdsOf(t, provider, idOf(t, provider, "anna")), about)
 	event := b.audit.only(t)
@@ -113,13 +117,13 @@ func notRepaired(t *testing.T, provider *memory.Provider, b *bench, want domain.
 func TestRepair_IsNotMadeUnlessItIsWanted(t *testing.T) {
 	provider := newDriftRealm()
 	addAnna(t, provider, true)
-	notRepaired(t, provider, newBench(provider), both(), "report")
+	notRepaired(t, provider, newBench(provider), both(), "", "report")
 }
 
 func TestRepair_IsNotMadeForUsersOfOthers(t *testing.T) {
 	provider := newDriftRealm()
 	addAnna(t, provider, false)
-	notRepaired(t, provider, newBench(provider, repairing), both(), "not managed")
+	notRepaired(t, provider, newBench(provider, repairing), both(), "Nothing was added: this service did not make the account.", "not managed")
 }
 
 func TestRepair_IsNotMadeForUsersWhoAreProtected(t *testing.T) {
@@ -133,7 +137,7 @@ func TestRepair_IsNotMadeForUsersWhoAreProtected(t *testing.T) {
 	} {
 		provider := newDriftRealm()
 		addAnna(t, provider, true, in)
-		notRepaired(t, provider, newBench(provider, repairing, guarded), both(), name)
+		notRepaired(t, provider, newBench(provider, repairing, guarded), both(), "Nothing was added: the user is protected.", name)
 	}
 }
 
@@ -142,7 +146,7 @@ func TestRepair_IsNotMadeForUsersWhomTheMappedRoleProtects(t *testing.T) {
 	provider := newDriftRealm()
 	addAnna(t, provider, true, roleOnly())
 	protecting := func(config *app.Config) { config.Guard.ProtectedRoles = []domain.RealmRole{"teller"} }
-	notRepaired(t, provider, newBench(provider, repairing, protecting), groupOnly(), "the mapped role is protected")
+	notRepaired(t, provider, newBench(provider, repairing, protecting), groupOnly(), "Nothing was added: the user is protected.", "the mapped role is protected")
 }
 
 // How the provider compares names is its own affair: what counts is whom it found.
@@ -151,9 +155,10 @@ func TestRepair_IsNotMadeForUsersWhoAreProtectedByTheNameThatTheProviderHas(t *t
 	exists(t, provider, domain.User{ID: "7", Username: "service-account-x", Managed: true})
 	provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"})
 	provider.EXPECT().Groups(t.Context(), domain.UserID("7"))
+	mayGrant(t, provider)
 	result, err := newBench(provider, repairing).syncAnna(t)
 	require.NoError(t, err)
-	assert.Equal(t, app.SyncUserResult{ID: "7", Drift: both()}, result)
+	assert.Equal(t, app.SyncUserResult{ID: "7", Drift: both(), Warnings: []string{"Nothing was added: the user is protected."}}, result)
 }
 
 // Nobody gains rights by a sync of the own account.
@@ -165,7 +170,7 @@ func TestRepair_IsNotMadeForTheActor(t *testing.T) {
 	require.NoError(t, b.Admit(t.Context(), attempt, app.Caller{Token: goodToken}))
 	result, err := b.SyncUser(t.Context(), attempt, employee(t, "anna", "anna@bank.example", "Cashier"))
 	require.NoError(t, err)
-	assert.Equal(t, app.SyncUserResult{ID: idOf(t, provider, "anna"), Drift: both()}, result)
+	assert.Equal(t, app.SyncUserResult{ID: idOf(t, provider, "anna"), Drift: both(), Warnings: []string{"Nothing was added: it is your own account."}}, result)
 	assert.Empty(t, holdsOf(t, provider, result.ID))
 }
 
@@ -175,6 +180,7 @@ func TestRepair_IsNotMadeWhileTheProviderCannotSayWhoIsProtected(t *testing.T) {
 	exists(t, provider, domain.User{ID: "7", Username: "anna", Email: "anna@bank.example", Managed: true})
 	provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"})
 	provider.EXPECT().Groups(t.Context(), domain.UserID("7"))
+	mayGrant(t, provider)
 	provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"realm-admin"}).
 		Return(nil, &domain.Error{Kind: domain.Timeout, Err: errors.New("cause")})
 	b := newBench(provider, repairing)
@@ -211,48 +217,49 @@ func TestRepair_WarnsOfAMissingGroupAndGoesOnWithoutIt(t *testing.T) {
 	}
 }
 
-// fillingUp is an audit log that has room for so many reservations.
-type fillingUp struct {
-	*auditLog
-	room int
-}
-
-func (f *fillingUp) Reserve(context.Context) error {
-	if f.room--; f.room < 0 {
-		return full
-	}
-	return nil
-}
-
-// It is asked before the creation is tried, and once more before the repair.
 func TestRepair_WritesNothingThatCannotBePutOnRecord(t *testing.T) {
-	for room := range 2 {
-		provider := newDriftRealm()
-		id := addAnna(t, provider, true)
-		b := newBench(provider, repairing, func(config *app.Config) { config.Audit = &fillingUp{config.Audit.(*auditLog), room} })
-		result, err := b.syncAnna(t)
-		require.ErrorIs(t, err, domain.AuditUnavailable)
-		assert.Zero(t, result)
-		assert.Empty(t, holdsOf(t, provider, id))
-		assert.Equal(t, 1, b.observer.auditFailures)
-	}
+	provider := newDriftRealm()
+	id := addAnna(t, provider, true)
+	b := newBench(provider, repairing)
+	b.audit.reserveErr = full
+	result, err := b.syncAnna(t)
+	require.ErrorIs(t, err, domain.AuditUnavailable)
+	assert.Zero(t, result)
+	assert.Empty(t, holdsOf(t, provider, id))
+	assert.Equal(t, 1, b.observer.auditFailures)
+}
+
+// Nobody is repaired on a guess.
+func TestRepair_IsNotMadeWhileTheProviderCannotSayWhoseUserItIs(t *testing.T) {
+	provider := newMock(t)
+	exists(t, provider, domain.User{ID: "7", Username: "anna", Email: "anna@bank.example", EmailVerified: true, ManagedErr: &domain.Error{Kind: domain.Timeout}})
+	provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"})
+	provider.EXPECT().Groups(t.Context(), domain.UserID("7"))
+	mayGrant(t, provider)
+	_, err := newBench(provider, repairing).syncAnna(t)
+	require.ErrorIs(t, err, domain.Timeout)
 }
 
 // Something may have been given before it failed, so the event says what it was about.
 func TestRepair_ThatFailsIsPutOnRecord(t *testing.T) {
-	for kind, message := range map[domain.Kind]string{
-		domain.Timeout:     "",
-		domain.UnknownRole: "The role 'teller' does not exist in the system.",
-	} {
-		provider := newDriftRealm()
-		addAnna(t, provider, true)
-		b := newBench(&assigning{IdentityProvider: provider, err: &domain.Error{Kind: kind, Err: errors.New("cause")}}, repairing)
-		result, err := b.syncAnna(t)
-		require.ErrorIs(t, err, kind)
-		assert.Equal(t, message, domain.AsError(err).Message)
-		assert.Zero(t, result)
-		event := b.audit.only(t)
-		assert.Equal(t, kind, event.Reason)
-		assert.Equal(t, map[string]any{"added_realm_role": domain.RealmRole("teller"), "added_group": domain.Group("tellers")}, event.After)
-	}
+	provider := newDriftRealm()
+	addAnna(t, provider, true)
+	b := newBench(&assigning{IdentityProvider: provider, err: &domain.Error{Kind: domain.Timeout, Err: errors.New("cause")}}, repairing)
+	result, err := b.syncAnna(t)
+	require.ErrorIs(t, err, domain.Timeout)
+	assert.Zero(t, result)
+	event := b.audit.only(t)
+	assert.Equal(t, domain.Timeout, event.Reason)
+	assert.Equal(t, map[string]any{"added_realm_role": domain.RealmRole("teller"), "added_group": domain.Group("tellers")}, event.After)
+}
+
+// The role vanishes between the look and the repair: then nothing was given.
+func TestRepair_OfARoleThatHasGoneIsTold(t *testing.T) {
+	provider := newDriftRealm()
+	id := addAnna(t, provider, true)
+	b := newBench(&assigning{IdentityProvider: provider, err: &domain.Error{Kind: domain.UnknownRole}}, repairing)
+	result, err := b.syncAnna(t)
+	require.NoError(t, err)
+	assert.Equal(t, app.SyncUserResult{ID: id, Drift: both(), Warnings: []string{"The role 'teller' does not exist in the system."}}, result)
+	assert.Nil(t, b.audit.only(t).After)
 }

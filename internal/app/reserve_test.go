@@ -16,6 +16,14 @@ import (
 // full is what an audit log says that has no room.
 var full = &domain.Error{Kind: domain.AuditUnavailable, Err: errors.New("no space left on device")}
 
+// subjects are two whom the use case would write: a sync writes nothing of those who exist.
+func subjects(do useCase) []string {
+	if do.name == "sync" {
+		return []string{"tariq", "ines"}
+	}
+	return []string{"anna", "neighbour"}
+}
+
 func TestReserve_NothingIsWrittenThatCannotBePutOnRecord(t *testing.T) {
 	for _, do := range writing() {
 		provider := newGuardedRealm(t)
@@ -25,7 +33,7 @@ func TestReserve_NothingIsWrittenThatCannotBePutOnRecord(t *testing.T) {
 		b := newBench(provider)
 		b.audit.reserveErr, b.audit.recordErr = full, full
 
-		for _, name := range []string{"anna", "neighbour"} {
+		for _, name := range subjects(do) {
 			require.ErrorIs(t, b.attempt(t, app.Caller{}, do, name), domain.AuditUnavailable, do.name)
 		}
 
@@ -41,7 +49,7 @@ func TestReserve_TheRefusalItselfIsPutOnRecordWhereThatWorks(t *testing.T) {
 	for _, do := range writing() {
 		b := newBench(newGuardedRealm(t))
 		b.audit.reserveErr = full
-		require.ErrorIs(t, b.attempt(t, app.Caller{}, do, "anna"), domain.AuditUnavailable, do.name)
+		require.ErrorIs(t, b.attempt(t, app.Caller{}, do, subjects(do)[0]), domain.AuditUnavailable, do.name)
 		event := b.audit.only(t)
 		assert.Equal(t, domain.Refused, event.Outcome)
 		assert.Equal(t, domain.AuditUnavailable, event.Reason)

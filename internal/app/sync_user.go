@@ -224,7 +224,8 @@ func isEmployees(found domain.User, in SyncUserInput) error {
 		return found.ManagedErr
 	}
 	id := in.Attributes[domain.FineractUserID]
-	if found.Managed && (hasAddress || found.Email == "" || id != "" && id == found.ManagedID) {
+	hasID := found.TrustedID && id != "" && id == found.Attributes[domain.FineractUserID]
+	if found.Managed && (hasAddress || found.Email == "" || hasID) {
 		return nil
 	}
 	problem := "This username is another person's."

@@ -19,7 +19,7 @@ import (
 func veronica() domain.User {
 	return domain.User{
 		Username: "veronica", Email: "veronica@bank.example", FirstName: "Veronica", LastName: "Old", Enabled: true, EmailVerified: true,
-		RequiredActions: []domain.RequiredAction{"CONFIGURE_TOTP"}, Managed: true, CreatedAt: now(),
+		RequiredActions: []domain.RequiredAction{"CONFIGURE_TOTP"}, Managed: true, TrustedID: true, CreatedAt: now(),
 		Attributes: domain.Attributes{domain.FineractUserID: "42", domain.OfficeID: "1", domain.OfficeName: "Head Office", domain.FineractRoleName: "Cashier"},
 	}
 }

@@ -37,9 +37,9 @@ type User struct {
 	// Managed tells that this program created the user. It is always false where the provider
 	// cannot keep a mark of that, or where users could set the mark themselves.
 	Managed bool
-	// ManagedID is the attribute FineractUserID of a Managed user; empty where the user has
-	// none, or where users could set it themselves.
-	ManagedID string
+	// TrustedID tells of a Managed user that FineractUserID among the Attributes is a proof
+	// too: no user can set it.
+	TrustedID bool
 	// ManagedErr is why the provider could not tell whether the user is Managed; nil: it could.
 	ManagedErr error
 }

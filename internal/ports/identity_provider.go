@@ -41,7 +41,7 @@ type IdentityProvider interface {
 	// Managed is true for users that CreateUser has made, whatever was written to them
 	// since, and for no others. Where the realm cannot keep that, or lets users write it
 	// themselves, it is false for all: rights follow from it, and the same holds for
-	// ManagedID. What the realm lets may have been read a minute ago. When it cannot be
+	// TrustedID. What the realm lets may have been read a minute ago. When it cannot be
 	// read, ManagedErr says so, and only callers who need to know have failed.
 	FindUser(ctx context.Context, username domain.Username) (domain.User, error)
 

@@ -37,7 +37,7 @@ func TestSyncUser_CreatesTheUserAsAnswered(t *testing.T) {
 	}, object)
 	assert.Equal(t, domain.User{
 		ID: created.ID, Username: "tariq.o", Email: "tariq@bank.example", FirstName: "Tariq", LastName: "Öz", Enabled: true, EmailVerified: true,
-		RequiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor}, Attributes: domain.Attributes{domain.FineractRoleName: "Cashier"}, CreatedAt: created.CreatedAt, Managed: true,
+		RequiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor}, Attributes: domain.Attributes{domain.FineractRoleName: "Cashier"}, CreatedAt: created.CreatedAt, Managed: true, TrustedID: true,
 	}, created)
 	assert.GreaterOrEqual(t, len(password), 16)
 	_, err := provider.SignIn("tariq.o", password)

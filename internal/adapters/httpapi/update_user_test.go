@@ -33,7 +33,7 @@ func TestUpdateUser_ChangesOnlyWhatWasSent(t *testing.T) {
 		provider := newRealm(t)
 		_, err := provider.AddUser(domain.User{
 			Username: "ines", Email: "ines@bank.example", FirstName: "Ines", LastName: "Old", Enabled: true, RequiredActions: []domain.RequiredAction{domain.VerifyEmail},
-			Attributes: domain.Attributes{domain.FineractUserID: "42", domain.OfficeID: "1", domain.OfficeName: "Head Office"}, Managed: true,
+			Attributes: domain.Attributes{domain.FineractUserID: "42", domain.OfficeID: "1", domain.OfficeName: "Head Office"}, Managed: true, TrustedID: true,
 		}, "", domain.Assignment{Role: "teller", Group: "tellers"})
 		require.NoError(t, err)
 		want := userNamed(t, provider, "ines")

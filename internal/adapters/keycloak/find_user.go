@@ -24,10 +24,7 @@ func (p *Provider) FindUser(ctx context.Context, username domain.Username) (doma
 	case err != nil:
 		user.ManagedErr = err
 	case profile.guards(managedBy):
-		user.Managed = true
-		if id := domain.FineractUserID; profile.guards(string(id)) {
-			user.ManagedID = user.Attributes[id]
-		}
+		user.Managed, user.TrustedID = true, profile.guards(string(domain.FineractUserID))
 	}
 	return user, nil
 }

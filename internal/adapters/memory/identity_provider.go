@@ -18,11 +18,7 @@ func (p *Provider) FindUser(ctx context.Context, username domain.Username) (doma
 	if found == nil {
 		return domain.User{}, &domain.Error{Kind: domain.NotFound}
 	}
-	user := copyUser(found.User)
-	if user.Managed {
-		user.ManagedID = user.Attributes[domain.FineractUserID]
-	}
-	return user, nil
+	return copyUser(found.User), nil
 }
 
 // Memberships implements [ports.IdentityProvider].

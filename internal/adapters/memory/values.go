@@ -12,10 +12,12 @@ import (
 	"user-sync-service/internal/domain"
 )
 
-// copyUser returns a user that shares no memory with the given one.
+// copyUser returns a user that shares no memory with the given one. Users cannot write
+// their attributes here, so that these are a proof.
 func copyUser(user domain.User) domain.User {
 	user.RequiredActions = distinct(user.RequiredActions)
 	user.Attributes = maps.Clone(user.Attributes)
+	user.TrustedID = user.Managed
 	return user
 }
 

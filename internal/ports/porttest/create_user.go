@@ -58,7 +58,7 @@ func createUserMakesAnEnabledUser(t T, s Subject) {
 
 		got := s.find(t, name)
 		// Other clauses look at these.
-		got.RequiredActions, got.Attributes, got.CreatedAt, got.Managed = nil, nil, time.Time{}, false
+		got.RequiredActions, got.Attributes, got.CreatedAt, got.Managed, got.TrustedID = nil, nil, time.Time{}, false, false
 		assert.Equal(t, domain.User{
 			ID:            created.ID,
 			Username:      name,
