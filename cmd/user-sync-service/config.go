@@ -38,7 +38,7 @@ type Config struct {
 	// OnExisting says what a sync does with an existing user who lacks the mapped role or
 	// group: "report" tells, "repair" also gives it to users whom this service created and
 	// nothing protects.
-	OnExisting string `envconfig:"ON_EXISTING" default:"report"`
+	OnExisting string `envconfig:"ON_EXISTING" default:"repair"`
 	// PasswordDelivery says how new users get their first password: "response" shows a
 	// temporary one, "email" makes none and has Keycloak mail a link, "both" does both.
 	PasswordDelivery app.Delivery `envconfig:"TEMPORARY_PASSWORD_DELIVERY" default:"response"`

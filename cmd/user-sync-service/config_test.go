@@ -69,7 +69,7 @@ func TestLoad_Defaults(t *testing.T) {
 	assert.Equal(t, duration(10*time.Second), config.RequestTimeout)
 	assert.Equal(t, duration(30*time.Second), config.ShutdownTimeout)
 	assert.Equal(t, 64, config.KeycloakMaxConcurrency)
-	assert.Equal(t, onExistingReport, config.OnExisting)
+	assert.Equal(t, onExistingRepair, config.OnExisting)
 	assert.Equal(t, app.DeliverInResponse, config.PasswordDelivery)
 	assert.Equal(t, []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail, domain.RegisterSecondFactor}, []domain.RequiredAction(config.RequiredActions))
 	assert.True(t, config.EmailVerified)

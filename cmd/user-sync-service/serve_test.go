@@ -196,7 +196,7 @@ func TestServe_ASlowBodyIsNotTakenForASlowProvider(t *testing.T) {
 	assert.Equal(t, "The request body could not be read.", body["message"])
 }
 
-// The wiring of ON_EXISTING: without it an existing user is told of only.
+// The wiring of ON_EXISTING.
 func TestServe_RepairsUsersOnlyWhereThatIsWanted(t *testing.T) {
 	const employee = `{"username":"ines","email":"ines@bank.example","role":"Accountant"}`
 	for _, test := range []struct {

@@ -148,7 +148,7 @@ func newRealm(t *testing.T) *memory.Provider {
 	}
 	add(domain.User{Username: "anna", Email: "anna@bank.example", FirstName: "Anna", LastName: "Moyo", Enabled: true, EmailVerified: true,
 		RequiredActions: []domain.RequiredAction{domain.VerifyEmail}}, domain.Assignment{Role: "teller", Group: "tellers"})
-	add(domain.User{Username: "dora", Email: "dora@bank.example", Enabled: false})
+	add(domain.User{Username: "dora", Email: "dora@bank.example", EmailVerified: true})
 	add(domain.User{Username: "nomail", Enabled: true})
 	add(domain.User{Username: "forced", Email: "forced@bank.example", Enabled: true,
 		RequiredActions: []domain.RequiredAction{domain.UpdatePassword, domain.VerifyEmail}})

@@ -82,7 +82,6 @@ func TestSyncUser_ReportsTheEmployeesOwnAccountAsExisting(t *testing.T) {
 	for name, body := range map[string]string{
 		"same address":             employeeWith(t, members{"username": "anna", "email": "anna@bank.example"}),
 		"in another letter case":   employeeWith(t, members{"username": "ANNA", "email": "Anna@Bank.Example"}),
-		"the account has none":     employeeWith(t, members{"username": "nomail", "email": "new@bank.example"}),
 		"the account is disabled":  employeeWith(t, members{"username": "dora", "email": "dora@bank.example"}),
 		"with other names and job": employeeWith(t, members{"username": "anna", "email": "anna@bank.example", "role": "Admin", "firstName": "X"}),
 	} {
@@ -109,13 +108,15 @@ func TestSyncUser_RefusesAnotherPersonsNameOrAddress(t *testing.T) {
 		code, message string
 	}{
 		"name taken": {members{"username": "anna"}, "username_conflict",
-			"This username belongs to another person's account. Please choose another one."},
+			"This username is another person's. Please tell your system administrator."},
 		"name taken, other case": {members{"username": "aNNa"}, "username_conflict",
-			"This username belongs to another person's account. Please choose another one."},
+			"This username is another person's. Please tell your system administrator."},
 		"address taken":             {members{"email": "anna@bank.example"}, "email_conflict", "This e-mail address belongs to another user."},
 		"address taken, other case": {members{"email": "ANNA@bank.example"}, "email_conflict", "This e-mail address belongs to another user."},
+		"name taken, no address": {members{"username": "nomail"}, "username_conflict",
+			"The account has no e-mail address. Please tell your system administrator."},
 		"both taken, by two persons": {members{"username": "dora", "email": "anna@bank.example"}, "username_conflict",
-			"This username belongs to another person's account. Please choose another one."},
+			"This username is another person's. Please tell your system administrator."},
 	} {
 		provider := newRealm(t)
 		before := provider.Users()

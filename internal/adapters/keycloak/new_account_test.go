@@ -102,7 +102,7 @@ func TestCreateUser_StoresWhatTheRealmKeeps(t *testing.T) {
 		unstored []domain.Attribute
 		managed  bool
 	}{
-		"everything":    {`{"unmanagedAttributePolicy":"ENABLED"}`, all, kept, nil, true},
+		"everything":    {`{"unmanagedAttributePolicy":"ENABLED"}`, all, kept, nil, false},
 		"admin's edits": {`{"unmanagedAttributePolicy":"ADMIN_EDIT"}`, all, kept, nil, true},
 		"admin's views": {`{"unmanagedAttributePolicy":"ADMIN_VIEW"}`, all, nil, each, false},
 		"what is declared": {`{"attributes":[{"name":"office_id","permissions":{"view":["admin"],"edit":["admin"]}},{"name":"employee_id","permissions":{"view":["admin","user"],"edit":["user"]}}]}`,
@@ -156,7 +156,7 @@ func TestCreateUser_SaysTheSameWhenTheAnswerIsLost(t *testing.T) {
 	}, created)
 }
 
-// One call tells of both, and only of attributes that are ours and have one value.
+// One call tells of both, for a minute, and only of attributes that are ours and have one value.
 func TestFindUser_KnowsWhenTheUserWasMadeAndItsAttributes(t *testing.T) {
 	s := newStub(t)
 	user := employee()
@@ -170,6 +170,9 @@ func TestFindUser_KnowsWhenTheUserWasMadeAndItsAttributes(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, time.Date(2026, time.November, 24, 15, 16, 32, 882e6, time.UTC), found.CreatedAt)
 	assert.Equal(t, domain.Attributes{domain.OfficeID: "7", domain.EmployeeID: "E-1"}, found.Attributes)
+	assert.Equal(t, []string{"GET users", profileRoute}, s.taken(), "the mark is looked at")
+	_, err = p.FindUser(t.Context(), username(t, "berta"))
+	require.NoError(t, err)
 	assert.Equal(t, []string{"GET users"}, s.taken())
 
 	found, err = p.FindUser(t.Context(), username(t, "nobody"))

@@ -105,7 +105,7 @@ func newStub(t *testing.T) *stub {
 		groups: map[string]bool{"tellers": true, "branches": true, "branches/north": true, "head": true, "head/board": true},
 		rights: newStubRights(),
 		policy: "length(8) and notUsername(undefined)", hasPolicy: 8, tokens: map[string]bool{}, lifetime: 300, active: map[string]bool{}, sessions: map[string]string{},
-		profile: `{"attributes":[{"name":"username"}],"unmanagedAttributePolicy":"ENABLED"}`, actions: stubActions(),
+		profile: `{"attributes":[{"name":"username"}],"unmanagedAttributePolicy":"ADMIN_EDIT"}`, actions: stubActions(),
 	}
 	mux := http.NewServeMux()
 	const admin = "/admin/realms/{realm}"

@@ -305,6 +305,27 @@ func TestFindUser_KnowsWhomThisProgramCreated(t *testing.T) {
 	}
 }
 
+// Who carries the mark is found also while its worth is not known: whoever only reads does
+// not need it. Nobody else costs the look.
+func TestFindUser_FindsTheUserWhoseMarkCannotBeJudged(t *testing.T) {
+	s := newStub(t)
+	s.plant(anna(map[string][]string{"managed_by": {"user-sync-service"}}))
+	s.plant(stubUser{Username: "berta"})
+	s.answers(profileRoute, always, saying(http.StatusForbidden, "application/json", `{"error":"HTTP 403 Forbidden"}`))
+	p := s.provider(t)
+	found, err := p.FindUser(t.Context(), username(t, "anna"))
+	require.NoError(t, err)
+	assert.Equal(t, "anna", found.Username)
+	assert.False(t, found.Managed)
+	require.ErrorIs(t, found.ManagedErr, domain.Internal)
+
+	s.taken()
+	found, err = p.FindUser(t.Context(), username(t, "berta"))
+	require.NoError(t, err)
+	require.NoError(t, found.ManagedErr)
+	assert.Equal(t, []string{"GET users"}, s.taken())
+}
+
 func TestCreateUser_MarksTheUserWhereTheRealmKeepsIt(t *testing.T) {
 	for _, forgets := range []bool{false, true} {
 		s := newStub(t)

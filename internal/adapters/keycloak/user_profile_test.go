@@ -37,3 +37,33 @@ func TestUserProfile_SaysWhatIsKept(t *testing.T) {
 		assert.Equal(t, keeps, profile.keeps("office_id"), text)
 	}
 }
+
+// What users can write themselves is no proof, by whatever way they can.
+func TestUserProfile_SaysWhatOnlyAdministratorsWrite(t *testing.T) {
+	mark := func(edit, selector, policy string) string {
+		return `{"attributes":[{"name":"managed_by","permissions":{"view":["admin"],"edit":` + edit + `}` + selector + `}],"unmanagedAttributePolicy":"` + policy + `"}`
+	}
+	const selector = `,"selector":{"scopes":["phone"]}`
+	for text, guards := range map[string]bool{
+		`{"attributes":[],"unmanagedAttributePolicy":"ENABLED"}`:    false,
+		`{"attributes":[],"unmanagedAttributePolicy":"ADMIN_EDIT"}`: true,
+		`{"attributes":[],"unmanagedAttributePolicy":"ADMIN_VIEW"}`: false,
+		`{"attributes":[],"unmanagedAttributePolicy":"admin_edit"}`: false,
+		`{"attributes":[]}`:                              false,
+		mark(`["admin"]`, ``, ``):                        true,
+		mark(`["admin"]`, ``, `ENABLED`):                 true, // Declared, it is refused to users.
+		mark(`["admin","user"]`, ``, ``):                 false,
+		mark(`["user"]`, ``, `ADMIN_EDIT`):               false,
+		mark(`["admin","another"]`, ``, ``):              false,
+		mark(`[]`, ``, `ADMIN_EDIT`):                     false,
+		mark(`null`, ``, `ADMIN_EDIT`):                   false,
+		mark(`["admin"]`, selector, ``):                  true,
+		mark(`["admin"]`, selector, `ADMIN_EDIT`):        true,
+		mark(`["admin"]`, selector, `ENABLED`):           false, // Seen: the account console writes it.
+		mark(`["admin"]`, `,"selector":null`, `ENABLED`): true,
+	} {
+		profile := new(userProfile)
+		require.NoError(t, json.Unmarshal([]byte(text), profile), text)
+		assert.Equal(t, guards, profile.guards("managed_by"), text)
+	}
+}
