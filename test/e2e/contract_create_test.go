@@ -75,9 +75,9 @@ func createCases() []contractCase {
 			effect: unchanged(exists),
 		},
 		{
-			name:   "create/exists without an e-mail address",
-			before: with(withoutEmail), method: http.MethodPost, path: syncPath, body: body("Cashier"),
-			status: http.StatusOK, reply: existsReply, effect: unchanged(withoutEmail),
+			name:   "create/exists, and the realm lacks the role",
+			before: with(exists), method: http.MethodPost, path: syncPath, body: body("Viewer"),
+			status: http.StatusOK, reply: `{"status":"exists","drift":{"role":"Viewer"},"warnings":["The role 'Viewer' does not exist in the system."]}`, effect: unchanged(exists),
 		},
 		{
 			name:   "create/exists while disabled",
@@ -126,6 +126,12 @@ func createRefusedCases() []contractCase {
 	nameTaken := refused("the username is another person's", `{"username":"{u}","email":"{u}.other@bank.example","role":"Cashier"}`,
 		http.StatusConflict, `{"status":"error","code":"username_conflict","message":"<text>"}`)
 	nameTaken.before, nameTaken.effect = with(exists), unchanged(exists)
+	without := refused("the account has no e-mail address", `{"username":"{u}","email":"{u}@bank.example","role":"Cashier"}`,
+		http.StatusConflict, `{"status":"error","code":"username_conflict","message":"The account has no e-mail address. Please tell your system administrator."}`)
+	without.before, without.effect = with(withoutEmail), unchanged(withoutEmail)
+	unproved := refused("the account's e-mail address is not verified", `{"username":"{u}","email":"{u}@bank.example","role":"Cashier"}`,
+		http.StatusConflict, `{"status":"error","code":"username_conflict","message":"The account's e-mail address is not verified. Please tell your system administrator."}`)
+	unproved.before, unproved.effect = with(unverified), unchanged(unverified)
 	addressAsName := refused("the username is another person's e-mail address", `{"username":"{u}@bank.example","email":"{u}.other@bank.example","role":"Cashier"}`,
 		http.StatusConflict, `{"status":"error","code":"username_conflict","message":"<text>"}`)
 	addressAsName.before, addressAsName.effect = with(exists), unchanged(exists)
@@ -156,6 +162,6 @@ func createRefusedCases() []contractCase {
 		refused("no object", `[]`, 400, `{"status":"error","code":"invalid_json","message":"<text>"}`),
 		refused("empty", ``, 400, `{"status":"error","code":"invalid_json","message":"<text>"}`),
 		refused("too large", `{"username":"`+strings.Repeat("x", 1<<20)+`"}`, 413, `{"status":"error","code":"body_too_large","message":"<text>"}`),
-		typed, untyped, emailTaken, nameTaken, addressAsName,
+		typed, untyped, emailTaken, nameTaken, without, unproved, addressAsName,
 	}
 }

@@ -169,6 +169,7 @@ func with(change func(*domain.User)) func(*testing.T, backend, string) {
 
 func exists(*domain.User)            {}
 func disabled(user *domain.User)     { user.Enabled = false }
+func unverified(user *domain.User)   { user.EmailVerified = false }
 func withoutEmail(user *domain.User) { user.Email = "" }
 func inCapitals(user *domain.User)   { user.Username = strings.ToUpper(user.Username) }
 func mustChangePassword(user *domain.User) {

@@ -27,7 +27,9 @@ func forRealmsWithAndWithoutAttributes(t *testing.T, test func(t *testing.T, rea
 				keepAttributes(t, realm)
 			}
 			g := newGateway(t, realm.URL)
-			troubled, other := serveRealm(t, realm, g.URL), serveRealm(t, realm, realm.URL)
+			// Only told: whoever loses a race would add a role of its own.
+			report := map[string]string{"ON_EXISTING": "report"}
+			troubled, other := serveSetting(t, realm, g.URL, report), serveSetting(t, realm, realm.URL, report)
 			keycloak := proxyTo(t, realm.URL)
 			lost := answerDropped(keycloak)
 			g.breakWith(func(w http.ResponseWriter, r *http.Request) {

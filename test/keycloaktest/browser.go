@@ -35,6 +35,12 @@ func (p Page) Has(name string) bool {
 	return slices.ContainsFunc(p.fields, func(f field) bool { return f.name == name })
 }
 
+// With returns the page with one more field in its form, as somebody sees it who wants to send more than is asked for.
+func (p Page) With(name string) Page {
+	p.fields = append(slices.Clone(p.fields), field{name: name})
+	return p
+}
+
 // String is the page as an error message shows it.
 func (p Page) String() string { return fmt.Sprintf("%d %s: %s", p.Status, p.URL.Path, p.Text) }
 

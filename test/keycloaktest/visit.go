@@ -30,17 +30,25 @@ func (r *Realm) NewVisit() *Visit {
 
 // SignIn opens the sign-in page and fills in a username and a password. It returns the page that comes then.
 func (v *Visit) SignIn(ctx context.Context, username, password string) (Page, error) {
+	page, err := v.open(ctx, "auth")
+	if err != nil {
+		return Page{}, err
+	}
+	return v.Submit(ctx, page, map[string]string{"username": username, "password": password})
+}
+
+// Registration opens the page on which people make accounts for themselves, where the realm allows that.
+func (v *Visit) Registration(ctx context.Context) (Page, error) { return v.open(ctx, "registrations") }
+
+// open opens one of the pages at which a sign-in begins.
+func (v *Visit) open(ctx context.Context, endpoint string) (Page, error) {
 	challenge := sha256.Sum256([]byte(v.verifier))
 	query := url.Values{
 		"client_id": {WebClientID}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"},
 		"state": {v.state}, "code_challenge_method": {"S256"},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])},
 	}
-	page, err := v.Open(ctx, v.realm.URL+"/realms/"+v.realm.Name+"/protocol/openid-connect/auth?"+query.Encode())
-	if err != nil {
-		return Page{}, err
-	}
-	return v.Submit(ctx, page, map[string]string{"username": username, "password": password})
+	return v.Open(ctx, v.realm.URL+"/realms/"+v.realm.Name+"/protocol/openid-connect/"+endpoint+"?"+query.Encode())
 }
 
 // AsksForNewPassword reports whether the page is the one on which users must choose a password.
