@@ -46,10 +46,11 @@ type Request struct {
 
 // Attempt is one request of a caller for one use case.
 type Attempt struct {
-	// event is for the audit log alone; nothing is decided by it.
+	// event is for the audit log; of it, only the Actor decides anything.
 	event domain.AuditEvent
-	// confirm asks whether the caller may still act; nil: there is no need to ask.
-	confirm func(context.Context) error
+	// confirm asks whether the caller may still act, and returns the event's Actor with the
+	// roles of this moment; nil: there is no need to ask.
+	confirm func(context.Context) (domain.Actor, error)
 	// changed tells that something was written.
 	changed bool
 }
@@ -106,21 +107,36 @@ func (s *Service) admit(ctx context.Context, attempt *Attempt, caller Caller) er
 		return &domain.Error{Kind: domain.Forbidden}
 	}
 	if attempt.event.Action.Writes() && s.Introspector != nil {
-		attempt.confirm = func(ctx context.Context) error {
-			return s.unlessReporting(ctx, attempt, s.stillActive(ctx, caller.Token))
+		attempt.confirm = func(ctx context.Context) (domain.Actor, error) {
+			actor, err := s.mayStillWrite(ctx, actor, caller.Token)
+			return actor, s.unlessReporting(ctx, attempt, err)
 		}
 	}
 	return nil
 }
 
-// stillActive asks the identity provider about the token: by its signature alone an
-// administrator who was switched off could go on writing until it expires.
-func (s *Service) stillActive(ctx context.Context, token string) error {
-	active, err := s.Introspector.TokenActive(ctx, token)
-	if err == nil && !active {
-		err = &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("the identity provider does not honour the token any more, or not towards this service")}
+// mayStillWrite asks the identity provider about the actor's token: by its signature alone
+// an administrator who was switched off or demoted could go on writing until it expires. It
+// returns the actor with the roles of this moment, if these can be told.
+func (s *Service) mayStillWrite(ctx context.Context, actor domain.Actor, token string) (domain.Actor, error) {
+	owner, active, err := s.Introspector.TokenActive(ctx, token)
+	switch {
+	case err != nil:
+		return actor, err
+	case !active:
+		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("the identity provider does not honour the token any more, or not towards this service")}
+	case !actor.Same(owner):
+		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("introspection names another subject than the token; a mapper may be left out of introspection")}
 	}
-	return err
+	actor.Roles = owner.Roles
+	switch {
+	case actor.HasAnyRole(s.Access.WriteRoles):
+		return actor, nil
+	case len(actor.Roles) == 0:
+		return actor, &domain.Error{Kind: domain.Forbidden, Err: errors.New("introspection tells no roles: the actor has none, or a role mapper of the client or the realm is left out of introspection")}
+	default:
+		return actor, &domain.Error{Kind: domain.Forbidden, Err: errors.New("the actor has lost the role since the token was issued")}
+	}
 }
 
 // unlessReporting returns err, or nil after having told what would have been refused.

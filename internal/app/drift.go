@@ -9,8 +9,8 @@ import (
 )
 
 // complete finds out what the existing user lacks of the assignment, and gives it where
-// that is wanted and safe; else it tells, with a sentence why. An effective role counts as
-// held, a group only by its own path. Nothing is ever taken away.
+// that is wanted, safe and the actor's to give; else it tells, with a sentence why. An
+// effective role counts as held, a group only by its own path. Nothing is ever taken away.
 func (s *Service) complete(ctx context.Context, attempt *Attempt, user domain.User, assignment domain.Assignment) (SyncUserResult, error) {
 	roles, groups, err := s.held(ctx, user.ID, []domain.RealmRole{assignment.Role}, assignment.Group != "")
 	if err != nil {
@@ -56,7 +56,10 @@ func (s *Service) mayRepair(ctx context.Context, attempt *Attempt, user domain.U
 			err = &domain.Error{Kind: domain.ProtectedUser, Message: "Nothing was added: the user is protected.", Err: err}
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.unlessReporting(ctx, attempt, s.mayGive(attempt, assignment))
 }
 
 // lacking returns what of the assignment is not held.

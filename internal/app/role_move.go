@@ -27,11 +27,15 @@ type roleMove struct {
 	// heldRoles and heldGroups are what the user holds directly before.
 	heldRoles  []domain.RealmRole
 	heldGroups []domain.Group
+	// tookAway tells that something was, or may have been, taken away.
+	tookAway bool
 }
 
 func (m roleMove) isEmpty() bool {
-	return m.given.IsEmpty() && len(m.roles) == 0 && len(m.groups) == 0
+	return m.given.IsEmpty() && !m.takesAway()
 }
+
+func (m roleMove) takesAway() bool { return len(m.roles) > 0 || len(m.groups) > 0 }
 
 // wayTo finds out what it takes, or still takes, to make the move.
 func (s *Service) wayTo(ctx context.Context, id domain.UserID, move roleMove) (roleMove, error) {
@@ -73,7 +77,7 @@ func afterMove[T ~string](held, removed []T, given T) []T {
 
 // carryOut gives before it takes away, so that a move that is cut off leaves nobody
 // without any role. It returns the group when the realm lacks it.
-func (s *Service) carryOut(ctx context.Context, id domain.UserID, move roleMove) (missing domain.Group, err error) {
+func (s *Service) carryOut(ctx context.Context, id domain.UserID, move *roleMove) (missing domain.Group, err error) {
 	if !move.given.IsEmpty() {
 		missing, err = s.Provider.Assign(ctx, id, move.given)
 		if err != nil {
@@ -83,6 +87,7 @@ func (s *Service) carryOut(ctx context.Context, id domain.UserID, move roleMove)
 			s.tellPrivileges("moved", move.to)
 		}
 	}
+	move.tookAway = move.takesAway()
 	for _, role := range move.roles {
 		if err := s.Provider.Unassign(ctx, id, domain.Assignment{Role: role}); err != nil {
 			return "", err
@@ -124,10 +129,12 @@ func (s *Service) settleMove(ctx context.Context, id domain.UserID, move *roleMo
 		if _, err := s.Provider.UpdateUser(ctx, id, domain.UserChange{Attributes: withRole(nil, move.fineractRole)}); err != nil {
 			return err
 		}
-		if _, err := s.carryOut(ctx, id, rest); err != nil {
+		_, err = s.carryOut(ctx, id, &rest)
+		move.roles, move.groups = union(move.roles, rest.roles), union(move.groups, rest.groups)
+		move.tookAway = move.tookAway || rest.tookAway
+		if err != nil {
 			return err
 		}
-		move.roles, move.groups = union(move.roles, rest.roles), union(move.groups, rest.groups)
 	}
 }
 

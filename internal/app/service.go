@@ -23,8 +23,8 @@ type Config struct {
 	Access   Access
 	// Verifier tells who asks. It may be nil when callers are not checked.
 	Verifier ports.TokenVerifier
-	// Introspector confirms before each write that the caller may still act. Nil: the
-	// token's signature is enough.
+	// Introspector confirms before each write that the caller may still act, with which
+	// roles. Nil: the token is enough.
 	Introspector ports.TokenIntrospector
 	Audit        ports.AuditLog
 	// Delivery is how new users get their first password; the zero value is in the answer.
@@ -32,7 +32,8 @@ type Config struct {
 	// RequiredActions are what new users must do at their first sign-in. UpdatePassword
 	// comes with each temporary password, also when it is not among them.
 	RequiredActions []domain.RequiredAction
-	// EmailVerified makes the addresses of new users count as verified.
+	// EmailVerified makes the addresses of new users count as verified. Without it, changed
+	// addresses do not.
 	EmailVerified bool
 	// Repair makes SyncUser give existing users what they lack of the assignment, if this
 	// program created them and nothing protects them. Else it only tells.

@@ -44,9 +44,10 @@ type SyncUserResult struct {
 // It returns InvalidField for a username or an address that could be taken for another
 // one, ProtectedUser for a protected username, UsernameConflict for an account that is not
 // proved to be the employee's, EmailConflict when the address belongs to another user, and
-// of a creation PrivilegeEscalation when the realm would grant more than the role map says,
-// UnknownRole when the realm lacks the mapped role, RateLimited when the new user could get
-// no mail for the limits, and what CreateUser of the identity provider returns.
+// of a creation Forbidden when the assignment is not the actor's to give, PrivilegeEscalation
+// when the realm would grant more than the role map says, UnknownRole when the realm lacks
+// the mapped role, RateLimited when the new user could get no mail for the limits, and what
+// CreateUser of the identity provider returns.
 func (s *Service) SyncUser(ctx context.Context, attempt *Attempt, in SyncUserInput) (SyncUserResult, error) {
 	result, err := s.syncUser(ctx, attempt, in)
 	outcome := "exists"
@@ -86,6 +87,9 @@ func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 		return SyncUserResult{}, err
 	case found.ID != "":
 		return s.existing(ctx, attempt, in, found, user.Assignment)
+	}
+	if err := s.unlessReporting(ctx, attempt, s.mayGive(attempt, user.Assignment)); err != nil {
+		return SyncUserResult{}, err
 	}
 	giveBackMail, err := s.mayMailNewUser(attempt, user.Email)
 	if err != nil {

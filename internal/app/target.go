@@ -75,7 +75,12 @@ func (s *Service) whileConfirming(ctx context.Context, attempt *Attempt, work fu
 	if attempt.confirm == nil {
 		return work()
 	}
-	err, confirmErr := sideBySide(work, func() error { return attempt.confirm(ctx) })
+	var actor domain.Actor
+	err, confirmErr := sideBySide(work, func() (err error) {
+		actor, err = attempt.confirm(ctx)
+		return err
+	})
+	attempt.event.Actor = actor
 	if confirmErr != nil {
 		return confirmErr
 	}

@@ -31,11 +31,16 @@ type UpdateUserResult struct {
 // an earlier Fineract role to those of another one. Only what the role map names is ever
 // taken away. What the user has already is not written, and when that is all, nothing is.
 //
-// It returns NotFound, ProtectedUser, UnknownRole when the realm lacks the mapped role,
-// PrivilegeEscalation when it would grant more than the role map says, EmailConflict when
-// the address belongs to another user, and InvalidField when the realm's rules refuse a
-// field or the new address could be taken for another one. A failure on the way says that the change is incomplete; to send it again is
-// safe. Actors cannot change their own role.
+// A move that takes something away ends the user's sessions, whose tokens still have it. A
+// new address counts as verified only if those of new users do.
+//
+// It returns NotFound, ProtectedUser, also for a new address of a user with a privileged
+// role, Forbidden when the role is not the actor's to give, UnknownRole when the realm lacks
+// the mapped role, PrivilegeEscalation when it would grant more than the role map says,
+// EmailConflict when the address belongs to another user, and InvalidField when the realm's
+// rules refuse a field, or the new address could be taken for another one. A failure on the
+// way says that the change is incomplete; to send it again is safe. Actors cannot change
+// their own role.
 func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username domain.Username, in UpdateUserInput) (UpdateUserResult, error) {
 	var assignment domain.Assignment
 	if in.FineractRole != "" {
@@ -62,12 +67,11 @@ func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username dom
 		}
 	}
 	change := differing(user, in.Change)
+	change.Unverified = change.Email != nil && !s.EmailVerified
 	before, after := changedFields(user, change, move)
 	attempt.note(before, after)
-	if !move.isEmpty() || namesAnotherRole(user, in.FineractRole) {
-		if err := notSelf(attempt, user); err != nil {
-			return UpdateUserResult{}, err
-		}
+	if err := s.mayChange(ctx, attempt, user, change, move); err != nil {
+		return UpdateUserResult{}, err
 	}
 	result := UpdateUserResult{ID: user.ID}
 	if change.IsEmpty() && move.isEmpty() {
@@ -94,6 +98,26 @@ func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username dom
 	attempt.changed = !change.IsEmpty() || !move.isEmpty()
 	result.Assigned, result.RemovedRoles, result.RemovedGroups = move.given, move.roles, move.groups
 	return result, nil
+}
+
+// mayChange looks whether anything forbids the change of this user, or of this user by the
+// actor. It returns ProtectedUser and Forbidden.
+func (s *Service) mayChange(ctx context.Context, attempt *Attempt, user domain.User, change domain.UserChange, move roleMove) error {
+	if !move.isEmpty() || namesAnotherRole(user, move.fineractRole) {
+		if err := notSelf(attempt, user); err != nil {
+			return err
+		}
+	}
+	// Also when it only takes something away: the move may have to give it again.
+	if !move.isEmpty() {
+		if err := s.unlessReporting(ctx, attempt, s.mayGive(attempt, move.to)); err != nil {
+			return err
+		}
+	}
+	if change.Email != nil {
+		return s.emailMayChange(ctx, user)
+	}
+	return nil
 }
 
 // withRole returns the attributes with the Fineract role among them.
@@ -133,6 +157,9 @@ func changedFields(user domain.User, change domain.UserChange, move roleMove) (b
 	if change.Email != nil {
 		note(domain.FieldEmail, user.Email, change.Email.String())
 	}
+	if change.Unverified && user.EmailVerified {
+		note(domain.FieldEmailVerified, true, false)
+	}
 	if change.FirstName != nil {
 		note(domain.FieldFirstName, user.FirstName, *change.FirstName)
 	}
@@ -143,36 +170,48 @@ func changedFields(user domain.User, change domain.UserChange, move roleMove) (b
 		note(string(name), user.Attributes[name], value)
 	}
 	move.note(note)
+	if move.takesAway() {
+		after[domain.FieldSessionsRevoked] = true
+	}
 	if len(after) == 0 {
 		return nil, nil
 	}
 	return before, after
 }
 
-// update makes the change: the data first, which the realm may refuse, then the move. It
-// returns what the realm did not keep.
+// update makes the change: the data first, which the realm may refuse, then the move, then
+// the end of sessions. It returns what the realm did not keep.
 func (s *Service) update(ctx context.Context, id domain.UserID, change domain.UserChange, move *roleMove) (unstored []domain.Attribute, missing domain.Group, err error) {
 	if !change.IsEmpty() {
 		if unstored, err = s.Provider.UpdateUser(ctx, id, change); err != nil {
 			return nil, "", err
 		}
 	}
-	missing, err = s.carryOut(ctx, id, *move)
+	missing, err = s.carryOut(ctx, id, move)
 	if missing != "" {
 		move.given.Group, move.to.Group = "", "" // The realm lacks it.
 	}
 	if err == nil && !move.isEmpty() {
 		err = s.settleMove(ctx, id, move)
 	}
+	var endErr error
+	if move.tookAway { // Also when it broke off: the next attempt may find nothing left to take.
+		endErr = s.Provider.EndSessions(ctx, id)
+	}
 	switch {
-	case errors.Is(err, domain.UnknownRole) && change.IsEmpty():
+	case err == nil && endErr != nil:
+		err = failedWith(endErr, "The role is changed, but the user still has open sessions. Please log the user out.")
+	case endErr != nil:
+		err = failedWith(err, "The change is incomplete. Please send it again, and log the user out.")
+	case errors.Is(err, domain.UnknownRole) && change.IsEmpty() && !move.tookAway:
 		err = namingRole(err, move.given.Role) // Nothing was changed.
 	case err != nil && !errors.Is(err, domain.Partial):
-		err = &domain.Error{
-			Kind:    domain.AsError(err).Kind,
-			Message: "The change is incomplete. Please send it again.",
-			Err:     err,
-		}
+		err = failedWith(err, "The change is incomplete. Please send it again.")
 	}
 	return unstored, missing, err
+}
+
+// failedWith gives the error another sentence for the administrator.
+func failedWith(err error, message string) error {
+	return &domain.Error{Kind: domain.AsError(err).Kind, Message: message, Err: err}
 }

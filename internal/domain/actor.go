@@ -26,6 +26,15 @@ func (a Actor) HasAnyRole(roles []string) bool {
 	return slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(a.Roles, role) })
 }
 
+// Same reports whether both are the same actor: by their subjects or, where one of them
+// has none, by their usernames.
+func (a Actor) Same(other Actor) bool {
+	if a.Subject != "" && other.Subject != "" {
+		return a.Subject == other.Subject
+	}
+	return a.Username != "" && strings.EqualFold(a.Username, other.Username)
+}
+
 // Is reports whether the actor is this user.
 func (a Actor) Is(user User) bool {
 	if a.Subject != "" && (a.Subject == string(user.ID) || strings.EqualFold(a.Subject, user.Username)) {

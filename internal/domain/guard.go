@@ -74,7 +74,7 @@ func (g Guard) CheckGroups(groups []Group) error {
 // one that the assignment does not name, or cannot all be seen.
 func (g Guard) CheckGrant(assignment Assignment, rights Rights) error {
 	beyond := slices.DeleteFunc(slices.Concat(rights.Administration, rights.Roles, rights.Unseen), func(role RealmRole) bool {
-		privileged := g.privileged(role) || slices.Contains(rights.Administration, role) || slices.Contains(rights.Unseen, role)
+		privileged := g.IsPrivileged(role) || slices.Contains(rights.Administration, role) || slices.Contains(rights.Unseen, role)
 		return !privileged || slices.Contains(assignment.Privileged, role)
 	})
 	if len(beyond) == 0 {
@@ -82,7 +82,7 @@ func (g Guard) CheckGrant(assignment Assignment, rights Rights) error {
 	}
 	role := beyond[0]
 	// Of a dozen rights that come together, a listed one tells most.
-	if listed := slices.IndexFunc(beyond, g.privileged); listed >= 0 {
+	if listed := slices.IndexFunc(beyond, g.IsPrivileged); listed >= 0 {
 		role = beyond[listed]
 	}
 	return &Error{
@@ -92,6 +92,7 @@ func (g Guard) CheckGrant(assignment Assignment, rights Rights) error {
 	}
 }
 
-func (g Guard) privileged(role RealmRole) bool {
+// IsPrivileged reports whether the role is one of the PrivilegedRoles.
+func (g Guard) IsPrivileged(role RealmRole) bool {
 	return slices.ContainsFunc(g.PrivilegedRoles, func(p RealmRole) bool { return strings.EqualFold(string(p), string(role)) })
 }

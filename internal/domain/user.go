@@ -100,7 +100,9 @@ type CreatedUser struct {
 // UserChange is what to change of a user. What is nil stays; an empty name or attribute is
 // removed.
 type UserChange struct {
-	Email      *Email
+	Email *Email
+	// Unverified makes a new Email count as not verified. Else that stays as it is.
+	Unverified bool
 	FirstName  *string
 	LastName   *string
 	Attributes Attributes

@@ -103,7 +103,8 @@ type IdentityProvider interface {
 	// user or the realm does not have is no error.
 	Unassign(ctx context.Context, id domain.UserID, assignment domain.Assignment) error
 
-	// UpdateUser changes what the change names and nothing else, in one step. It returns
+	// UpdateUser changes what the change names and nothing else, in one step. An address
+	// that the user has, letter case aside, is no change. It returns
 	// the attributes that were to be set and that the realm does not keep, in alphabetical
 	// order, EmailConflict when the address belongs to another user, and InvalidField when
 	// the realm's rules refuse a field, one that stays included; an attribute goes by its

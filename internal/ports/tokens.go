@@ -17,9 +17,11 @@ type TokenVerifier interface {
 }
 
 // TokenIntrospector asks the identity provider about a token, since a signature stays
-// good when its owner has been switched off (RFC 7662). It is safe for concurrent use.
+// good when its owner has been switched off or demoted (RFC 7662). It is safe for concurrent use.
 type TokenIntrospector interface {
-	// TokenActive reports whether the provider still honours the token. It returns
-	// Unavailable, Timeout, BadAnswer and Internal as IdentityProvider does.
-	TokenActive(ctx context.Context, token string) (bool, error)
+	// TokenActive reports whether the provider still honours the token, and tells whose it
+	// is with the roles of this moment, whatever the token says. The owner is zero unless
+	// the token is active. It returns Unavailable, Timeout, BadAnswer and Internal as
+	// IdentityProvider does.
+	TokenActive(ctx context.Context, token string) (owner domain.Actor, active bool, err error)
 }

@@ -113,8 +113,8 @@ func (hangingTokens) Verify(ctx context.Context, _ string) (domain.Actor, error)
 	return domain.Actor{}, hang(ctx)
 }
 
-func (hangingTokens) TokenActive(ctx context.Context, _ string) (bool, error) {
-	return false, hang(ctx)
+func (hangingTokens) TokenActive(ctx context.Context, _ string) (domain.Actor, bool, error) {
+	return domain.Actor{}, false, hang(ctx)
 }
 
 // It is the same budget for finding out who asks.

@@ -56,7 +56,7 @@ func TestCallers_WhoLeaveGetUnavailable(t *testing.T) {
 			return err
 		},
 		introspectRoute: func(ctx context.Context, p *keycloak.Provider, _ domain.UserID) error {
-			_, err := p.TokenActive(ctx, callerToken)
+			_, _, err := p.TokenActive(ctx, callerToken)
 			return err
 		},
 		"PUT users/{id}": func(ctx context.Context, p *keycloak.Provider, id domain.UserID) error {

@@ -21,13 +21,13 @@ func TestTokenActive_TellsWhatKeycloakSays(t *testing.T) {
 	s := newStub(t) // its secret has %, +, blank, &, = and an umlaut
 	s.active[callerToken] = true
 	p := s.provider(t)
-	active, err := p.TokenActive(t.Context(), callerToken)
+	_, active, err := p.TokenActive(t.Context(), callerToken)
 	require.NoError(t, err)
 	assert.True(t, active)
 
 	s.change(func() { s.active[callerToken] = false }) // as when its owner was disabled
 	for _, token := range []string{callerToken, "", "another", "a&b=c d%"} {
-		active, err = p.TokenActive(t.Context(), token)
+		_, active, err = p.TokenActive(t.Context(), token)
 		require.NoError(t, err, token)
 		assert.False(t, active, token)
 	}
@@ -37,7 +37,7 @@ func TestTokenActive_TellsWhatKeycloakSays(t *testing.T) {
 func TestTokenActive_TakesOneCall(t *testing.T) {
 	s := newStub(t)
 	s.answers("POST token", always, saying(http.StatusServiceUnavailable, "text/html", ""))
-	_, err := s.provider(t).TokenActive(t.Context(), callerToken)
+	_, _, err := s.provider(t).TokenActive(t.Context(), callerToken)
 	require.NoError(t, err)
 	assert.Equal(t, []string{introspectRoute}, s.taken())
 }
@@ -52,7 +52,7 @@ func TestTokenActive_SendsTheTokenAsItIs(t *testing.T) {
 		form, _ = url.ParseQuery(string(body))
 		answer(w, http.StatusOK, `{"active":true}`)
 	})
-	_, err := s.provider(t).TokenActive(t.Context(), token)
+	_, _, err := s.provider(t).TokenActive(t.Context(), token)
 	require.NoError(t, err)
 	assert.Equal(t, token, form.Get("token"))
 }
@@ -84,7 +84,7 @@ func TestTokenActive_AnswersThatSayNothing(t *testing.T) {
 			t.Parallel()
 			s := newStub(t)
 			s.answers(introspectRoute, always, c.with)
-			active, err := s.provider(t, impatientFor(c.kind)).TokenActive(t.Context(), callerToken)
+			_, active, err := s.provider(t, impatientFor(c.kind)).TokenActive(t.Context(), callerToken)
 			assertOnlyKind(t, c.kind, err)
 			assert.False(t, active)
 			assert.NotContains(t, chain(err), callerToken)
@@ -100,6 +100,6 @@ func TestTokenActive_AnswersThatSayNothing(t *testing.T) {
 func TestTokenActive_WithAWrongSecretIsOurFault(t *testing.T) {
 	s := newStub(t)
 	p := s.provider(t, func(config *keycloak.Config) { config.ClientSecret = secretOf("wrong") })
-	_, err := p.TokenActive(t.Context(), callerToken)
+	_, _, err := p.TokenActive(t.Context(), callerToken)
 	assertOnlyKind(t, domain.Internal, err)
 }

@@ -10,7 +10,10 @@
 package keycloak
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -89,8 +92,18 @@ func (p *Provider) Close() {
 func (p *Provider) State() State { return p.api.State() }
 
 // TokenActive asks Keycloak with the service's own client.
-func (p *Provider) TokenActive(ctx context.Context, token string) (bool, error) {
-	return p.api.TokenActive(ctx, token)
+func (p *Provider) TokenActive(ctx context.Context, token string) (owner domain.Actor, active bool, err error) {
+	answer, err := p.api.Introspect(ctx, token)
+	if err != nil || !*answer.Active {
+		return domain.Actor{}, false, err
+	}
+	owner = domain.Actor{Subject: answer.Subject, Username: cmp.Or(answer.PreferredUsername, answer.Username), Roles: answer.RealmAccess.Roles}
+	for _, client := range slices.Sorted(maps.Keys(answer.ResourceAccess)) {
+		for _, role := range answer.ResourceAccess[client].Roles {
+			owner.Roles = append(owner.Roles, client+":"+role)
+		}
+	}
+	return owner, true, nil
 }
 
 // EndSessions logs the user out everywhere.

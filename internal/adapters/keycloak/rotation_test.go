@@ -71,7 +71,7 @@ func (r *rotation) works(t *testing.T, about string) []string {
 	t.Helper()
 	r.revoke()
 	require.NoError(t, r.Check(t.Context()), about)
-	active, err := r.TokenActive(t.Context(), callerToken)
+	_, active, err := r.TokenActive(t.Context(), callerToken)
 	require.NoError(t, err, about)
 	assert.True(t, active, about)
 	var asClient []string

@@ -43,7 +43,7 @@ func TestSecret_IsRotatedAtKeycloakFirst(t *testing.T) {
 			r.secret = rotatedSecret
 		}
 	}
-	active, err := r.TokenActive(t.Context(), callerToken)
+	_, active, err := r.TokenActive(t.Context(), callerToken)
 	require.NoError(t, err)
 	assert.True(t, active)
 	assert.Equal(t, []string{"introspect_token 200", "introspect_token 401", "introspect_token 401", "introspect_token 401"}, r.seen.taken(),
@@ -78,7 +78,7 @@ func TestSecret_ThatStaysWrongIsOurFaultAfterAMoment(t *testing.T) {
 	r := newRotation(t)
 	r.works(t, "before")
 	r.atKeycloak(rotatedSecret)
-	_, err := r.TokenActive(t.Context(), callerToken)
+	_, _, err := r.TokenActive(t.Context(), callerToken)
 	assertOnlyKind(t, domain.Internal, err)
 	assert.Len(t, r.seen.taken(), keycloak.SecretTries)
 	assertOnlyKind(t, domain.Internal, r.Check(t.Context()))
@@ -89,7 +89,7 @@ func TestSecret_ThatStaysWrongIsOurFaultAfterAMoment(t *testing.T) {
 func TestSecret_ThatWasNeverRightIsTriedOnce(t *testing.T) {
 	r := newRotation(t)
 	r.inFile("wrong", nil)
-	_, err := r.TokenActive(t.Context(), callerToken)
+	_, _, err := r.TokenActive(t.Context(), callerToken)
 	assertOnlyKind(t, domain.Internal, err)
 	assert.Equal(t, []string{"introspect_token 401"}, r.seen.taken())
 }
@@ -103,7 +103,7 @@ func TestSecret_IsNotTriedAgainForOtherReasons(t *testing.T) {
 		r.works(t, name)
 		r.inFile(rotatedSecret, nil)
 		r.answers(introspectRoute, always, with)
-		_, err := r.TokenActive(t.Context(), callerToken)
+		_, _, err := r.TokenActive(t.Context(), callerToken)
 		require.Error(t, err, name)
 		assert.Len(t, r.seen.taken(), 1, name)
 	}
@@ -150,7 +150,7 @@ func TestSecret_ThatCouldNeverBeReadIsOurFault(t *testing.T) {
 	err := r.Check(t.Context())
 	assertOnlyKind(t, domain.Internal, err)
 	assert.ErrorContains(t, err, "no such file")
-	_, err = r.TokenActive(t.Context(), callerToken)
+	_, _, err = r.TokenActive(t.Context(), callerToken)
 	assertOnlyKind(t, domain.Internal, err)
 	assert.Equal(t, []error{gone}, r.seen.reread)
 	assert.Empty(t, r.seen.taken(), "nobody is asked")
@@ -172,7 +172,7 @@ func TestSecret_IsRotatedWhileManyCall(t *testing.T) {
 			for range 8 {
 				all.Go(func() {
 					for range 30 {
-						active, err := r.TokenActive(t.Context(), callerToken)
+						_, active, err := r.TokenActive(t.Context(), callerToken)
 						assert.NoError(t, err)
 						assert.True(t, active)
 						assert.NoError(t, findPresent(t, r.Provider))

@@ -28,6 +28,9 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 	if err := settings.checkEmail(user.Email, change); err != nil {
 		return nil, err
 	}
+	if change.Email != nil && change.Email.Matches(user.Email) {
+		change.Unverified = false // It is no new address.
+	}
 	send, unstored := lackingOf(user, change, profile)
 	if send == nil {
 		send = mending(user)
@@ -73,6 +76,9 @@ func lackingOf(user adminapi.User, change domain.UserChange, profile *userProfil
 	}
 	if change.Email != nil && !change.Email.Matches(user.Email) {
 		send.Email = new(change.Email.String())
+	}
+	if change.Email != nil && change.Unverified && user.EmailVerified {
+		send.EmailVerified = new(false)
 	}
 	attributes, unstored := withChanges(user.Attributes, change.Attributes, profile)
 	if !maps.EqualFunc(attributes, user.Attributes, slices.Equal) {

@@ -54,19 +54,21 @@ type Config struct {
 // an [*Error].
 type Client struct {
 	Config
-	gocloak    *gocloak.GoCloak
-	realm      string // escaped for a path
-	admin      string // the address of the realm in the admin API
-	secret     clientSecret
-	tokens     *Value[string]
-	tracer     trace.Tracer
-	bounds     bounds
-	mailBounds bounds
-	underWay   atomic.Int64              // tries
-	loggedIn   atomic.Pointer[time.Time] // when; nil: not yet
-	pool       *http.Transport           // nil when the transport was given
-	open       context.Context           // ends with Close, and every call with it
-	end        context.CancelFunc
+	gocloak *gocloak.GoCloak
+	realm   string // escaped for a path
+	admin   string // the address of the realm in the admin API
+	// introspection is the address that tells about tokens.
+	introspection string
+	secret        clientSecret
+	tokens        *Value[string]
+	tracer        trace.Tracer
+	bounds        bounds
+	mailBounds    bounds
+	underWay      atomic.Int64              // tries
+	loggedIn      atomic.Pointer[time.Time] // when; nil: not yet
+	pool          *http.Transport           // nil when the transport was given
+	open          context.Context           // ends with Close, and every call with it
+	end           context.CancelFunc
 }
 
 // New makes a Client, which makes no call yet. Close it after use.
@@ -98,6 +100,7 @@ func New(config Config) *Client {
 	}
 	c.mailBounds = c.bounds.mailBounds(config.Timing)
 	c.admin, _ = url.JoinPath(config.URL, "admin", "realms", c.realm) // A URL that is none fails with each call.
+	c.introspection, _ = url.JoinPath(config.URL, "realms", c.realm, "protocol/openid-connect/token/introspect")
 	c.open, c.end = context.WithCancel(context.Background())
 	c.secret.read, c.secret.reread = config.ClientSecret, c.secretReread
 	c.tokens = NewValue(config.Now, c.logIn)

@@ -2,7 +2,9 @@ package adminapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -64,21 +66,42 @@ func (c *Client) UserProfile(ctx context.Context) (UserProfile, error) {
 	return read[UserProfile](ctx, c, opGetUserProfile, nil, "users", "profile")
 }
 
-// TokenActive asks about a caller's access token. From 26.7 on Keycloak says so only of
-// tokens that name this client in their audience.
-func (c *Client) TokenActive(ctx context.Context, token string) (bool, error) {
-	var answer *gocloak.IntroSpectTokenResult
-	err := c.asClient(ctx, opIntrospectToken, func(ctx context.Context, id, secret string) (err error) {
-		answer, err = c.gocloak.RetrospectToken(ctx, token, id, secret, c.realm)
+// Introspection is what Keycloak says of a token. All but Active is empty for one that is
+// not active.
+type Introspection struct {
+	Active            *bool  `json:"active"`
+	Subject           string `json:"sub"`
+	Username          string `json:"username"`
+	PreferredUsername string `json:"preferred_username"` // as the realm maps it; may be absent
+	// The roles of the owner at this moment, as far as the mappers of the token's client
+	// put them into the answer.
+	RealmAccess    access            `json:"realm_access"`
+	ResourceAccess map[string]access `json:"resource_access"`
+}
+
+type access struct {
+	Roles []string `json:"roles"`
+}
+
+// Introspect asks about a caller's access token. From 26.7 on Keycloak calls only those
+// active that name this client in their audience.
+func (c *Client) Introspect(ctx context.Context, token string) (Introspection, error) {
+	var answer Introspection
+	err := c.asClient(ctx, opIntrospectToken, func(ctx context.Context, id, secret string) error {
+		// As an access token: gocloak asks about another kind, and is not told the owner.
+		_, err := c.gocloak.GetRequestWithBasicAuth(ctx, id, secret).SetDoNotParseResponse(true).
+			SetFormData(map[string]string{"token": token, "token_type_hint": "access_token"}).
+			Post(c.introspection)
+		if x := exchangeOf(ctx); err == nil && x.status < http.StatusMultipleChoices {
+			answer = Introspection{}
+			err = json.Unmarshal(x.body, &answer)
+		}
 		return err
 	})
-	if err != nil {
-		return false, err
+	if err == nil && answer.Active == nil {
+		err = badAnswer(opIntrospectToken, "an answer that does not say whether the token is active")
 	}
-	if answer.Active == nil {
-		return false, badAnswer(opIntrospectToken, "an answer that does not say whether the token is active")
-	}
-	return *answer.Active, nil
+	return answer, err
 }
 
 // logIn fetches an access token for the service account.
