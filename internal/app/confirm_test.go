@@ -50,6 +50,51 @@ func TestConfirm_WritesNothingWhileTheProviderCannotBeAsked(t *testing.T) {
 	}
 }
 
+// A token says what was true when it was made; the realm says what is.
+func TestConfirm_GoesByThePresentRoles(t *testing.T) {
+	for name, test := range map[string]struct {
+		owner func(*domain.Actor)
+		kind  domain.Kind // empty: allowed
+		cause string
+	}{
+		"as before":                    {func(*domain.Actor) {}, "", ""},
+		"another role that may write":  {func(a *domain.Actor) { a.Roles = []string{"web-app:writer"} }, "", ""},
+		"demoted":                      {func(a *domain.Actor) { a.Roles = []string{"teller", "web-app:admin", "Admin"} }, domain.Forbidden, "has lost the role"},
+		"no roles at all":              {func(a *domain.Actor) { a.Roles = nil }, domain.Forbidden, "a role mapper"},
+		"another subject":              {func(a *domain.Actor) { a.Subject = "another" }, domain.Unauthenticated, "another subject"},
+		"nobody":                       {func(a *domain.Actor) { a.Subject, a.Username = "", "" }, domain.Unauthenticated, "another subject"},
+		"no subject, another username": {func(a *domain.Actor) { a.Subject, a.Username = "", "other" }, domain.Unauthenticated, "another subject"},
+		"no subject, the username":     {func(a *domain.Actor) { a.Subject, a.Username = "", "ASHA" }, "", ""},
+	} {
+		want := admin()
+		if test.owner(&want); test.kind == domain.Unauthenticated {
+			want = admin() // The answer is not about the actor.
+		}
+		want.Subject, want.Username = admin().Subject, admin().Username
+		for _, mode := range []app.Mode{app.Enforce, app.Report} {
+			for _, do := range writing() {
+				provider := newGuardedRealm(t)
+				same := unchanged(t, provider)
+				b := newBench(provider, checking(admin()), introspecting(&introspector{answer: active, owner: test.owner}), func(config *app.Config) {
+					config.Access.Mode, config.Access.WriteRoles = mode, []string{"admin", "web-app:writer"}
+				})
+				err := b.attempt(t, app.Caller{Token: goodToken}, do, "anna")
+				event := b.audit.only(t)
+				assert.Equal(t, want, event.Actor, "%s %s", do.name, name)
+				switch {
+				case test.kind == "" || mode == app.Report:
+					require.NoError(t, err, "%s %s", do.name, name)
+					assert.Equal(t, test.kind, event.NotEnforced, "%s %s", do.name, name)
+				default:
+					require.ErrorIs(t, err, test.kind, "%s %s", do.name, name)
+					assert.ErrorContains(t, err, test.cause)
+					same("%s %s", do.name, name)
+				}
+			}
+		}
+	}
+}
+
 // No answer is not a yes, whatever the boolean beside the error says.
 func TestConfirm_TakesAnErrorForNoWithWhateverItComes(t *testing.T) {
 	yesAndNo := func(context.Context, string) (bool, error) { return true, &domain.Error{Kind: domain.BadAnswer} }

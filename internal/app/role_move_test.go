@@ -55,6 +55,13 @@ func (m *moving) Unassign(ctx context.Context, id domain.UserID, assignment doma
 	return m.IdentityProvider.Unassign(ctx, id, assignment)
 }
 
+func (m *moving) EndSessions(ctx context.Context, id domain.UserID) error {
+	if err := m.at("EndSessions"); err != nil {
+		return err
+	}
+	return m.IdentityProvider.EndSessions(ctx, id)
+}
+
 // newMovingRealm has all roles and groups of the default role map, and others.
 func newMovingRealm() *memory.Provider {
 	return newRealm(func(realm *memory.Realm) {
@@ -140,6 +147,7 @@ func TestUpdateUser_TellsTheAuditorWhatWasMoved(t *testing.T) {
 	}, event.Before)
 	assert.Equal(t, map[string]any{
 		"fineract_role": "Accountant", "realm_roles": []domain.RealmRole{"auditor", "accountant"}, "groups": []domain.Group{},
+		"sessions_revoked": true,
 	}, event.After)
 }
 
@@ -179,7 +187,7 @@ func TestUpdateUser_GivesBeforeItTakes(t *testing.T) {
 	ordered := &moving{IdentityProvider: provider}
 	_, err = newBench(ordered).update(t, app.UpdateUserInput{Change: domain.UserChange{LastName: new("New")}, FineractRole: "Loan Officer"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"UpdateUser", "Assign loan-officer/loan-officers", "Unassign teller/", "Unassign /tellers"}, ordered.calls)
+	assert.Equal(t, []string{"UpdateUser", "Assign loan-officer/loan-officers", "Unassign teller/", "Unassign /tellers", "EndSessions"}, ordered.calls)
 }
 
 // Whatever step fails, the same edit once more brings everybody where they should be.
@@ -206,5 +214,48 @@ func TestUpdateUser_SaysThatItIsIncompleteAndCanBeSentAgain(t *testing.T) {
 			assert.Equal(t, domain.Memberships{Roles: []domain.RealmRole{"loan-officer"}, Groups: []domain.Group{"loan-officers"}},
 				holdsOf(t, provider, id), step)
 		}
+	}
+}
+
+// What was taken away is still in the tokens of open sessions, so these end: also when the
+// move breaks off, since the next attempt may find nothing left to take.
+func TestUpdateUser_EndsTheSessionsOfThoseWhoLoseSomething(t *testing.T) {
+	sessionOf := func(t *testing.T, provider *memory.Provider) memory.Session {
+		t.Helper()
+		require.NoError(t, provider.SetRequiredActions(t.Context(), provider.Users()[0].ID, nil))
+		session, err := provider.SignIn("veronica", "Long&Secret11")
+		require.NoError(t, err)
+		return session
+	}
+	failure := &domain.Error{Kind: domain.Timeout, Err: errors.New("cause")}
+	for name, test := range map[string]struct {
+		in      []domain.Assignment
+		to      string
+		fail    string // a call
+		goesOn  bool   // the session
+		message string
+	}{
+		"a role and a group":   {in: []domain.Assignment{both()}, to: "Accountant"},
+		"a role":               {in: []domain.Assignment{roleOnly()}, to: "Accountant"},
+		"a group":              {in: []domain.Assignment{{Role: "accountant", Group: "tellers"}}, to: "Accountant"},
+		"nothing":              {in: []domain.Assignment{roleOnly()}, to: "Cashier", goesOn: true},
+		"nothing, being moved": {in: nil, to: "Cashier", goesOn: true},
+		"it broke off":         {in: []domain.Assignment{both()}, to: "Accountant", fail: "Unassign /tellers", message: "The change is incomplete. Please send it again."},
+		"nothing was taken":    {in: []domain.Assignment{both()}, to: "Accountant", fail: "Assign accountant/", goesOn: true, message: "The change is incomplete. Please send it again."},
+		"they do not end": {in: []domain.Assignment{both()}, to: "Accountant", fail: "EndSessions", goesOn: true,
+			message: "The role is changed, but the user still has open sessions. Please log the user out."},
+	} {
+		provider := newMovingRealm()
+		_, err := provider.AddUser(veronica(), "Long&Secret11", test.in...)
+		require.NoError(t, err)
+		session := sessionOf(t, provider)
+		_, err = newBench(&moving{IdentityProvider: provider, fail: test.fail, err: failure}).update(t, app.UpdateUserInput{FineractRole: test.to})
+		assert.Equal(t, test.goesOn, provider.SessionActive(session), name)
+		if test.message == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.ErrorIs(t, err, domain.Timeout, name)
+		assert.Equal(t, test.message, domain.AsError(err).Message, name)
 	}
 }

@@ -141,6 +141,7 @@ func randomChange(random *rand.Rand) domain.UserChange {
 	name := func() *string { return new(pick(random, "", "Änne", "Anna Maria", " Anna ", "  ", "<b>")) }
 	if random.IntN(2) == 0 {
 		change.Email = new(mustEmail(pick(random, names()...) + pick(random, "@bank.example", "@BANK.example", "@home.example")))
+		change.Unverified = random.IntN(2) == 0
 	}
 	if random.IntN(3) == 0 {
 		change.FirstName = name()
@@ -165,6 +166,9 @@ func changeText(change domain.UserChange) string {
 	email := "-"
 	if change.Email != nil {
 		email = change.Email.String()
+	}
+	if change.Unverified {
+		email += " unverified"
 	}
 	return fmt.Sprintf("%s %s %s %q", email, text(change.FirstName), text(change.LastName), change.Attributes)
 }

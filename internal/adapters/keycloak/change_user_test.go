@@ -41,16 +41,18 @@ func TestUpdateUser_ChangesOnlyWhatIsNamed(t *testing.T) {
 		change domain.UserChange
 		want   func(*stubUser)
 	}{
-		"nothing":               {domain.UserChange{}, func(*stubUser) {}},
-		"the address":           {domain.UserChange{Email: emailOf(t, "B.Blum@bank.example")}, func(u *stubUser) { u.Email = "b.blum@bank.example" }},
-		"the first name":        {domain.UserChange{FirstName: new("Bea")}, func(u *stubUser) { u.FirstName = "Bea" }},
-		"the last name":         {domain.UserChange{LastName: new("Baum")}, func(u *stubUser) { u.LastName = "Baum" }},
-		"no first name":         {domain.UserChange{FirstName: new("")}, func(u *stubUser) { u.FirstName = "" }},
-		"no last name":          {domain.UserChange{LastName: new("")}, func(u *stubUser) { u.LastName = "" }},
-		"an attribute":          {domain.UserChange{Attributes: domain.Attributes{domain.OfficeID: "8"}}, func(u *stubUser) { u.Attributes["office_id"] = []string{"8"} }},
-		"a new attribute":       {domain.UserChange{Attributes: domain.Attributes{domain.MobileNumber: "+49 1"}}, func(u *stubUser) { u.Attributes["mobile_number"] = []string{"+49 1"} }},
-		"an attribute less":     {domain.UserChange{Attributes: domain.Attributes{domain.OfficeID: ""}}, func(u *stubUser) { delete(u.Attributes, "office_id") }},
-		"one that is not there": {domain.UserChange{Attributes: domain.Attributes{domain.OfficeName: ""}}, func(*stubUser) {}},
+		"nothing":                {domain.UserChange{}, func(*stubUser) {}},
+		"the address":            {domain.UserChange{Email: emailOf(t, "B.Blum@bank.example")}, func(u *stubUser) { u.Email = "b.blum@bank.example" }},
+		"an unverified address":  {domain.UserChange{Email: emailOf(t, "bb@bank.example"), Unverified: true}, func(u *stubUser) { u.Email, u.EmailVerified = "bb@bank.example", false }},
+		"unverified, no address": {domain.UserChange{Email: emailOf(t, "BERTA@bank.example"), Unverified: true, FirstName: new("Bea")}, func(u *stubUser) { u.FirstName = "Bea" }},
+		"the first name":         {domain.UserChange{FirstName: new("Bea")}, func(u *stubUser) { u.FirstName = "Bea" }},
+		"the last name":          {domain.UserChange{LastName: new("Baum")}, func(u *stubUser) { u.LastName = "Baum" }},
+		"no first name":          {domain.UserChange{FirstName: new("")}, func(u *stubUser) { u.FirstName = "" }},
+		"no last name":           {domain.UserChange{LastName: new("")}, func(u *stubUser) { u.LastName = "" }},
+		"an attribute":           {domain.UserChange{Attributes: domain.Attributes{domain.OfficeID: "8"}}, func(u *stubUser) { u.Attributes["office_id"] = []string{"8"} }},
+		"a new attribute":        {domain.UserChange{Attributes: domain.Attributes{domain.MobileNumber: "+49 1"}}, func(u *stubUser) { u.Attributes["mobile_number"] = []string{"+49 1"} }},
+		"an attribute less":      {domain.UserChange{Attributes: domain.Attributes{domain.OfficeID: ""}}, func(u *stubUser) { delete(u.Attributes, "office_id") }},
+		"one that is not there":  {domain.UserChange{Attributes: domain.Attributes{domain.OfficeName: ""}}, func(*stubUser) {}},
 		"everything": {
 			domain.UserChange{Email: emailOf(t, "bb@bank.example"), FirstName: new("Bea"), LastName: new(""), Attributes: domain.Attributes{domain.OfficeID: "8", domain.EmployeeID: "", domain.FineractRoleName: "Cashier"}},
 			func(u *stubUser) {

@@ -21,15 +21,35 @@ func TestTokenActive_TellsWhatKeycloakSays(t *testing.T) {
 	s := newStub(t) // its secret has %, +, blank, &, = and an umlaut
 	s.active[callerToken] = true
 	p := s.provider(t)
-	_, active, err := p.TokenActive(t.Context(), callerToken)
+	owner, active, err := p.TokenActive(t.Context(), callerToken)
 	require.NoError(t, err)
 	assert.True(t, active)
+	assert.Equal(t, domain.Actor{Subject: "4711", Username: "asha", Roles: []string{"admin", "offline_access", "account:view-profile", "web:writer", "web:x"}}, owner)
 
 	s.change(func() { s.active[callerToken] = false }) // as when its owner was disabled
 	for _, token := range []string{callerToken, "", "another", "a&b=c d%"} {
-		_, active, err = p.TokenActive(t.Context(), token)
+		owner, active, err = p.TokenActive(t.Context(), token)
 		require.NoError(t, err, token)
 		assert.False(t, active, token)
+		assert.Zero(t, owner, token)
+	}
+}
+
+// The mappers of a client decide what is in an answer.
+func TestTokenActive_MayTellLittleOfTheOwner(t *testing.T) {
+	for text, want := range map[string]domain.Actor{
+		`{"active":true}`: {},
+		`{"active":true,"sub":"7","username":"Asha"}`:                                     {Subject: "7", Username: "Asha"},
+		`{"active":true,"username":"asha","preferred_username":"E4711"}`:                  {Username: "E4711"},
+		`{"active":true,"realm_access":{},"resource_access":{"web":{"roles":null}}}`:      {},
+		`{"active":true,"realm_access":null,"resource_access":{"web":{"roles":["x y"]}}}`: {Roles: []string{"web:x y"}},
+	} {
+		s := newStub(t)
+		s.answers(introspectRoute, 1, saying(http.StatusOK, "application/json", text))
+		owner, active, err := s.provider(t).TokenActive(t.Context(), callerToken)
+		require.NoError(t, err, text)
+		assert.True(t, active)
+		assert.Equal(t, want, owner, text)
 	}
 }
 
@@ -67,6 +87,7 @@ func TestTokenActive_AnswersThatSayNothing(t *testing.T) {
 		"null":          {saying(200, "application/json", `{"active":null}`), domain.BadAnswer},
 		"a text":        {saying(200, "application/json", `{"active":"true"}`), domain.BadAnswer},
 		"a number":      {saying(200, "application/json", `{"active":1}`), domain.BadAnswer},
+		"roles a text":  {saying(200, "application/json", `{"active":true,"realm_access":{"roles":"admin"}}`), domain.BadAnswer},
 		"a list":        {saying(200, "application/json", `[{"active":true}]`), domain.BadAnswer},
 		"a page":        {saying(200, "text/html", `<h1>{"active":true}</h1>`), domain.BadAnswer},
 		"201":           {saying(201, "application/json", `{"active":true}`), domain.BadAnswer},
@@ -84,9 +105,10 @@ func TestTokenActive_AnswersThatSayNothing(t *testing.T) {
 			t.Parallel()
 			s := newStub(t)
 			s.answers(introspectRoute, always, c.with)
-			_, active, err := s.provider(t, impatientFor(c.kind)).TokenActive(t.Context(), callerToken)
+			owner, active, err := s.provider(t, impatientFor(c.kind)).TokenActive(t.Context(), callerToken)
 			assertOnlyKind(t, c.kind, err)
 			assert.False(t, active)
+			assert.Zero(t, owner)
 			assert.NotContains(t, chain(err), callerToken)
 			want := []string{introspectRoute}
 			if c.kind == domain.Unavailable {

@@ -293,5 +293,11 @@ func (s *stub) introspect(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, `{"active":false}`)
 		return
 	}
-	answer(w, http.StatusOK, `{"exp":1795520885,"iat":1795520585,"jti":"onrtro:3f4a3124","aud":["user-sync-service","account"],"typ":"Bearer","acr":"1","active":true}`)
+	if r.PostFormValue("token_type_hint") == "requesting_party_token" { // Then Keycloak does not say whose it is.
+		answer(w, http.StatusOK, `{"exp":1795520885,"iat":1795520585,"jti":"onrtro:3f4a3124","aud":["user-sync-service","account"],"typ":"Bearer","acr":"1","active":true}`)
+		return
+	}
+	answer(w, http.StatusOK, `{"exp":1795520885,"iat":1795520585,"jti":"onrtro:3f4a3124","aud":["user-sync-service","account"],"sub":"4711","typ":"Bearer","acr":"1",
+		"realm_access":{"roles":["admin","offline_access"]},"resource_access":{"web":{"roles":["writer","x"]},"account":{"roles":["view-profile"]}},
+		"scope":"email profile","preferred_username":"asha","email":"asha@bank.example","client_id":"web","username":"asha","token_type":"Bearer","active":true}`)
 }

@@ -175,7 +175,7 @@ func brokenReads() []brokenProvider {
 		{
 			name:   "reports every user as one with a verified address",
 			fault:  func(f *faulty) { alterFound(f, func(user *domain.User) { user.EmailVerified = true }) },
-			breaks: []string{"FindUser/ReturnsEveryField", "CreateUser/MakesAnEnabledUser"},
+			breaks: []string{"FindUser/ReturnsEveryField", "CreateUser/MakesAnEnabledUser", unverifies},
 		},
 		{
 			name:  "forgets the last name",

@@ -97,7 +97,7 @@ func mistakenUpdates() []brokenProvider {
 					return f.Provider.UpdateUser(ctx, id, change)
 				}
 			},
-			breaks: []string{ownEmail},
+			breaks: []string{ownEmail, unverifies},
 		},
 	}
 }

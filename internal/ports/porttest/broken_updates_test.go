@@ -38,6 +38,7 @@ const (
 	updateUnkept      = "UpdateUser/NamesAttributesThatTheRealmDoesNotKeep"
 	updateRest        = "UpdateUser/LeavesTheRestAlone"
 	keepsLock         = "UpdateUser/LeavesALock"
+	unverifies        = "UpdateUser/MakesANewEmailUnverified"
 	takenEmail        = "UpdateUser/RefusesATakenEmail"
 	ownEmail          = "UpdateUser/TakesTheUsersOwnEmail"
 	corrects          = "UpdateUser/CorrectsARefusedField"
@@ -111,6 +112,13 @@ func incompleteUpdates() []brokenProvider {
 				})
 			},
 			breaks: []string{atOnce, updateRest, keepsLock, ownEmail, corrects},
+		},
+		{
+			name: "leaves a new address verified",
+			fault: func(f *faulty) {
+				alterChange(f, func(_ domain.User, change *domain.UserChange) { change.Unverified = false })
+			},
+			breaks: []string{unverifies},
 		},
 		{
 			name: "takes an empty change for a mistake",

@@ -1,6 +1,8 @@
 package porttest
 
 import (
+	"strings"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -23,6 +25,11 @@ func updateUserClauses() []Clause {
 			Name:  "UpdateUser/ChangesNothingUnnamed",
 			Why:   "The program asks for what was sent, which may be nothing that an account has.",
 			Check: updateUserChangesNothingUnnamed,
+		},
+		{
+			Name:  "UpdateUser/MakesANewEmailUnverified",
+			Why:   "An address that somebody else has chosen would prove who the user is; that of everybody else, sent back as it is, must not stop to.",
+			Check: updateUserMakesANewEmailUnverified,
 		},
 		{
 			Name:  "UpdateUser/TakesNamesAway",
@@ -125,6 +132,20 @@ func updateUserChangesEachFieldAlone(t T, s Subject) {
 		for name, value := range all.Attributes {
 			s.assertChanges(t, id, user.Username, domain.UserChange{Attributes: domain.Attributes{name: value}}, string(name))
 		}
+	}
+}
+
+func updateUserMakesANewEmailUnverified(t T, s Subject) {
+	for _, verified := range []bool{true, false} {
+		user := s.busyUser(uniqueName())
+		user.EmailVerified = verified
+		id := s.add(t, user)
+		for _, same := range []string{user.Email, strings.ToUpper(user.Email)} {
+			s.updateUser(t, id, domain.UserChange{Email: new(parseEmail(t, same)), Unverified: true})
+			assert.Equal(t, verified, s.find(t, user.Username).EmailVerified, "the user has the address already")
+		}
+		s.updateUser(t, id, domain.UserChange{Email: newEmail(t).Email, Unverified: true})
+		assert.False(t, s.find(t, user.Username).EmailVerified, "the address is new")
 	}
 }
 
