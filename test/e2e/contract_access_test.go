@@ -66,9 +66,9 @@ func protectedCases() []contractCase {
 		refused("create a service account with a role that the realm lacks", http.MethodPost, syncPath, `{"username":"service-account-{u}","email":"{u}@bank.example","role":"Viewer"}`),
 		refused("disable the service's own account", http.MethodPut, "/users/service-account-user-sync-service/status", `{"enabled":false}`),
 		refused("disable oneself", http.MethodPut, "/users/"+administratorName+"/status", `{"enabled":false}`),
-		refused("reset oneself", http.MethodPost, "/users/"+administratorName+"/reset-password", ""),
+		refused("disable oneself in other letter case", http.MethodPut, "/users/The.Boss/status", `{"enabled":false}`),
 		refused("change one's own role", http.MethodPut, "/users/"+administratorName, `{"role":"Cashier"}`),
-		refused("force oneself in other letter case", http.MethodPost, "/users/The.Boss/force-password-change", ""),
+		refused("change an administrator's address, the own one", http.MethodPut, "/users/"+administratorName, `{"email":"{u}@home.example","lastName":"Edited"}`),
 	}
 	for i := range cases[:2] {
 		cases[i].effect = func(t *testing.T, b backend, u string, answer reply) {
@@ -116,6 +116,14 @@ func protectedCases() []contractCase {
 		contractCase{
 			name: "protected/enabling oneself harms nobody", method: http.MethodPut, path: "/users/" + administratorName + "/status", body: `{"enabled":true}`,
 			status: http.StatusOK, reply: `{"status":"success","enabled":true}`, effect: inForce,
+		},
+		contractCase{
+			name: "protected/reset oneself", method: http.MethodPost, path: "/users/" + administratorName + "/reset-password",
+			status: http.StatusOK, reply: `{"status":"success","username":"` + administratorName + `"}`,
+		},
+		contractCase{
+			name: "protected/force oneself", method: http.MethodPost, path: "/users/The.Boss/force-password-change",
+			status: http.StatusOK, reply: `{"status":"success","message":"User The.Boss will be required to change password on next login"}`,
 		},
 	)
 }

@@ -57,6 +57,38 @@ func TestLogout_EndsEverySession(t *testing.T) {
 	}
 }
 
+// Whoever is moved keeps no session, and no token, that still has what was taken away.
+func TestLogout_FollowsAMoveThatTakesSomethingAway(t *testing.T) {
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "demoted", CheapHash: true, Mutate: letLogInAgain})
+	p := serveRealm(t, realm, realm.URL)
+	for _, c := range []struct {
+		username, role, group, body string
+		ends                        bool
+	}{
+		{"by.role", "admin", "", `{"role":"Accountant"}`, true},
+		{"by.group", "accountant", "head-office", `{"role":"Accountant"}`, true},
+		{"by.both", "teller", "tellers", `{"role":"Loan Officer","lastName":"Edited"}`, true},
+		{"nothing.lost", "teller", "", `{"role":"Cashier"}`, false},
+		{"not.moved", "teller", "tellers", `{"role":"Cashier","lastName":"Edited"}`, false},
+	} {
+		rep := actor(c.username)
+		if c.group != "" {
+			rep["groups"] = []string{"/" + c.group}
+		}
+		id, err := realm.CreateUser(t.Context(), rep)
+		require.NoError(t, err)
+		carry(t, realm, "users/"+id, c.role)
+		grant, err := realm.Login(t.Context(), c.username, keycloaktest.ActorPassword)
+		require.NoError(t, err)
+		answer := send(t, http.MethodPut, p.URL+"/users/"+c.username, c.body, bearer(p.token), "Content-Type: application/json", "X-Request-Id: "+c.username)
+		require.Equal(t, http.StatusOK, answer.status, answer.body)
+		again, err := realm.Refresh(t.Context(), grant.RefreshToken)
+		require.NoError(t, err)
+		assert.Equal(t, c.ends, again.Status != http.StatusOK, "%s: %d", c.username, again.Status)
+		assert.Equal(t, c.ends, auditEventOf(t, p, c.username).After["sessions_revoked"] == true, c.username)
+	}
+}
+
 // postForm sends a form to the realm's token endpoint.
 func postForm(t *testing.T, realm *keycloaktest.Realm, form url.Values) (status int) {
 	t.Helper()
