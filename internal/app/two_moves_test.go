@@ -19,6 +19,12 @@ type contended struct {
 	ports.IdentityProvider
 	times int
 	other func(id domain.UserID)
+	ended int // how often sessions were
+}
+
+func (c *contended) EndSessions(ctx context.Context, id domain.UserID) error {
+	c.ended++
+	return c.IdentityProvider.EndSessions(ctx, id)
 }
 
 func (c *contended) Assign(ctx context.Context, id domain.UserID, assignment domain.Assignment) (domain.Group, error) {
@@ -34,21 +40,23 @@ func (c *contended) Assign(ctx context.Context, id domain.UserID, assignment dom
 func TestUpdateUser_EndsWithOneRoleBesideAnotherMove(t *testing.T) {
 	before, after := domain.Assignment{Role: "admin", Group: "head-office"}, domain.Assignment{Role: "Viewer"}
 	for name, test := range map[string]struct {
+		in      domain.Assignment
 		times   int
 		other   domain.Assignment
 		takesUs bool
 		fails   bool
 	}{
-		"that stands before it in the role map": {times: 1, other: before},
-		"that stands after it":                  {times: 1, other: after},
-		"that takes the new role away":          {times: 1, other: after, takesUs: true},
-		"that does so twice":                    {times: 2, other: before, takesUs: true},
-		"that never ends":                       {times: 1000, other: before, takesUs: true, fails: true},
+		"that stands before it in the role map": {in: both(), times: 1, other: before},
+		"that stands after it":                  {in: both(), times: 1, other: after},
+		"before which nothing was held":         {times: 1, other: after},
+		"that takes the new role away":          {in: both(), times: 1, other: after, takesUs: true},
+		"that does so twice":                    {in: both(), times: 2, other: before, takesUs: true},
+		"that never ends":                       {in: both(), times: 1000, other: before, takesUs: true, fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				provider := newMovingRealm()
-				id, err := provider.AddUser(veronica(), "", both())
+				id, err := provider.AddUser(veronica(), "", test.in)
 				require.NoError(t, err)
 				to := domain.Assignment{Role: "loan-officer", Group: "loan-officers"}
 				other := func(id domain.UserID) {
@@ -60,8 +68,9 @@ func TestUpdateUser_EndsWithOneRoleBesideAnotherMove(t *testing.T) {
 						assert.NoError(t, provider.Unassign(t.Context(), id, to))
 					}
 				}
-				b := newBench(&contended{IdentityProvider: provider, times: test.times, other: other})
-				_, err = b.update(t, app.UpdateUserInput{FineractRole: "Loan Officer"})
+				beside := &contended{IdentityProvider: provider, times: test.times, other: other}
+				_, err = newBench(beside).update(t, app.UpdateUserInput{FineractRole: "Loan Officer"})
+				assert.Equal(t, 1, beside.ended, "something was taken away")
 				if test.fails {
 					require.ErrorIs(t, err, domain.Partial)
 					assert.Equal(t, "The role change is incomplete, the user has: admin. Please send it again.", domain.AsError(err).Message)
