@@ -39,9 +39,11 @@ func (instant) Memberships(context.Context, domain.UserID) (domain.Memberships, 
 
 func (instant) Groups(context.Context, domain.UserID) ([]domain.Group, error) { return nil, nil }
 
-func (instant) Privileges(context.Context, domain.UserID, []domain.RealmRole) ([]domain.RealmRole, error) {
-	return nil, nil
+func (instant) Privileges(context.Context, domain.UserID, []domain.RealmRole) (domain.Privileges, error) {
+	return domain.Privileges{}, nil
 }
+
+func (instant) DefaultRights(context.Context) (domain.Rights, error) { return domain.Rights{}, nil }
 
 func (instant) RightsOf(context.Context, domain.Assignment) (domain.Rights, error) {
 	return domain.Rights{}, nil

@@ -169,14 +169,16 @@ func (l *log) String() string {
 
 func newMock(t *testing.T) *portmock.MockIdentityProvider {
 	t.Helper()
-	return portmock.NewMockIdentityProvider(gomock.NewController(t))
+	provider := portmock.NewMockIdentityProvider(gomock.NewController(t))
+	provider.EXPECT().DefaultRights(gomock.Any()).AnyTimes() // None.
+	return provider
 }
 
 // finds makes the mock find the user, whom nobody protects.
 func finds(t *testing.T, provider *portmock.MockIdentityProvider, user domain.User) {
 	t.Helper()
 	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(user, nil)
-	provider.EXPECT().Privileges(t.Context(), user.ID, []domain.RealmRole{"realm-admin"}).Return(nil, nil)
+	provider.EXPECT().Privileges(t.Context(), user.ID, []domain.RealmRole{"realm-admin"}).Return(domain.Privileges{}, nil)
 }
 
 func username(t *testing.T, text string) domain.Username {

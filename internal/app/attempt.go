@@ -235,7 +235,7 @@ func outcomeOf(kind domain.Kind) domain.Outcome {
 func isSafetyRefusal(kind domain.Kind) bool {
 	switch kind {
 	case domain.Unauthenticated, domain.Forbidden, domain.ProtectedUser, domain.PrivilegeEscalation,
-		domain.RateLimited, domain.AuditUnavailable:
+		domain.RateLimited, domain.RightsHidden, domain.AuditUnavailable:
 		return true
 	default:
 		return false

@@ -183,9 +183,9 @@ func (p meetingProvider) RightsOf(ctx context.Context, assignment domain.Assignm
 	return p.IdentityProvider.RightsOf(ctx, assignment)
 }
 
-func (p meetingProvider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error) {
+func (p meetingProvider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (domain.Privileges, error) {
 	if err := p.at("Privileges"); err != nil {
-		return nil, err
+		return domain.Privileges{}, err
 	}
 	return p.IdentityProvider.Privileges(ctx, id, roles)
 }

@@ -12,11 +12,11 @@ import (
 // that is wanted, safe and the actor's to give; else it tells, with a sentence why. An
 // effective role counts as held, a group only by its own path. Nothing is ever taken away.
 func (s *Service) complete(ctx context.Context, attempt *Attempt, user domain.User, assignment domain.Assignment) (SyncUserResult, error) {
-	roles, groups, err := s.held(ctx, user.ID, []domain.RealmRole{assignment.Role}, assignment.Group != "")
+	held, groups, err := s.held(ctx, user.ID, []domain.RealmRole{assignment.Role}, assignment.Group != "")
 	if err != nil {
 		return SyncUserResult{}, err
 	}
-	told := SyncUserResult{ID: user.ID, Drift: lacking(assignment, roles, groups)}
+	told := SyncUserResult{ID: user.ID, Drift: lacking(assignment, held.Roles, groups)}
 	if told.Drift.IsEmpty() {
 		return told, nil
 	}
@@ -28,7 +28,7 @@ func (s *Service) complete(ctx context.Context, attempt *Attempt, user domain.Us
 	switch failure := domain.AsError(err); {
 	case err == nil:
 		return result, nil
-	case slices.Contains([]domain.Kind{domain.UnknownRole, domain.PrivilegeEscalation, domain.ProtectedUser, domain.Forbidden}, failure.Kind):
+	case slices.Contains([]domain.Kind{domain.UnknownRole, domain.PrivilegeEscalation, domain.ProtectedUser, domain.Forbidden, domain.RightsHidden}, failure.Kind):
 		// The caller has asked for the account, which exists, and for no repair.
 		attempt.note(nil, nil)
 		told.Warnings = []string{failure.Message}
@@ -52,8 +52,11 @@ func (s *Service) mayRepair(ctx context.Context, attempt *Attempt, user domain.U
 	case attempt.event.Actor.Is(user):
 		err = &domain.Error{Kind: domain.ProtectedUser, Message: "Nothing was added: it is your own account."}
 	default:
-		if err = s.unprotected(ctx, user); errors.Is(err, domain.ProtectedUser) {
+		switch err = s.unprotected(ctx, user); {
+		case errors.Is(err, domain.ProtectedUser):
 			err = &domain.Error{Kind: domain.ProtectedUser, Message: "Nothing was added: the user is protected.", Err: err}
+		case errors.Is(err, domain.RightsHidden):
+			err = &domain.Error{Kind: domain.RightsHidden, Message: "Nothing was added: administrators cannot be recognised.", Err: err}
 		}
 	}
 	if err != nil {

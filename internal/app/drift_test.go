@@ -132,8 +132,8 @@ func TestDrift_CostsTwoReadsSideBySide(t *testing.T) {
 		exists(t, provider, user)
 		mayGrant(t, provider)
 		provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"}).
-			DoAndReturn(func(context.Context, domain.UserID, []domain.RealmRole) ([]domain.RealmRole, error) {
-				return nil, m.meet(m.first, m.second)
+			DoAndReturn(func(context.Context, domain.UserID, []domain.RealmRole) (domain.Privileges, error) {
+				return domain.Privileges{}, m.meet(m.first, m.second)
 			})
 		provider.EXPECT().Groups(t.Context(), domain.UserID("7")).
 			DoAndReturn(func(context.Context, domain.UserID) ([]domain.Group, error) { return nil, m.meet(m.second, m.first) })

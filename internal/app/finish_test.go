@@ -59,6 +59,7 @@ func TestFinish_TellsRefusalsFromFailures(t *testing.T) {
 		domain.ProtectedUser:       {refused, safety},
 		domain.PrivilegeEscalation: {refused, safety},
 		domain.RateLimited:         {refused, safety},
+		domain.RightsHidden:        {refused, safety},
 		domain.AuditUnavailable:    {refused, safety},
 		// Went wrong on the way; something may have been changed.
 		domain.EmailDeliveryFailed: {true, false},

@@ -73,6 +73,49 @@ func TestSyncUser_CreatesNobodyWhomTheRealmWouldMakeMoreThanMapped(t *testing.T)
 	}
 }
 
+// What every new user gets by itself makes more of a cashier than the mapping says, and
+// of an administrator not.
+func TestSyncUser_CreatesNobodyWhomTheRealmsDefaultsWouldMakeMore(t *testing.T) {
+	for name, change := range map[string]func(*memory.Realm){
+		"the role": func(r *memory.Realm) { r.Default.Role = "admin" },
+		"a role within it": func(r *memory.Realm) {
+			r.Default.Role = "everybody"
+			r.Contains["everybody"] = []domain.RealmRole{"admin"}
+		},
+		"the group": func(r *memory.Realm) {
+			r.Default.Group = "head-office"
+			r.Carries["head-office"] = []domain.RealmRole{"admin"}
+		},
+		"the group's parent": func(r *memory.Realm) {
+			r.Default.Group = "x/y"
+			r.Groups = append(r.Groups, "x/y")
+			r.Carries["x"] = []domain.RealmRole{"admin"}
+		},
+		"a right by the role": func(r *memory.Realm) {
+			r.Default.Role = "staff"
+			r.Contains["staff"] = []domain.RealmRole{"manage-users"}
+		},
+	} {
+		provider := newRealm(change)
+		_, err := syncUser(t, provider, employee(t, "anna", "anna@bank.example", "Cashier"))
+		require.ErrorIs(t, err, domain.PrivilegeEscalation, name)
+		assert.Contains(t, domain.AsError(err).Message, "the realm gives the role '", name)
+		assert.Empty(t, provider.Users(), name)
+		if _, err = syncUser(t, provider, employee(t, "anna", "anna@bank.example", "Admin")); name != "a right by the role" {
+			require.NoError(t, err, name)
+		}
+	}
+}
+
+// Neither a move nor a repair makes a new user, so what these get is not asked for.
+func TestMove_IsNotJudgedByWhatNewUsersGet(t *testing.T) {
+	provider := newRealm(func(r *memory.Realm) { r.Default.Role = "admin" })
+	add(t, provider, domain.User{Username: "anna", Email: "anna@bank.example"})
+	b := newBench(provider)
+	_, err := b.UpdateUser(t.Context(), b.Begin(domain.ActionUpdateUser, app.Request{}), username(t, "anna"), app.UpdateUserInput{FineractRole: "Accountant"})
+	require.NoError(t, err)
+}
+
 // Production's head-office carries both, and its administrators are to have them.
 func TestSyncUser_CreatesAdministratorsWithWhatTheMappingNames(t *testing.T) {
 	provider := newRealm(func(r *memory.Realm) {

@@ -1,7 +1,9 @@
 package app_test
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,6 +12,7 @@ import (
 	"user-sync-service/internal/adapters/memory"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
+	"user-sync-service/internal/ports"
 )
 
 // With the service's own rights every account of the realm could be taken over; these
@@ -143,7 +146,7 @@ func TestProtectedUsers_AreSafeWhileTheProviderCannotSay(t *testing.T) {
 	for _, do := range targeting() {
 		provider := newMock(t)
 		provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(domain.User{ID: "7", Username: "anna", Enabled: true}, nil)
-		provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"realm-admin"}).Return(nil, failure)
+		provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"realm-admin"}).Return(domain.Privileges{}, failure)
 		require.ErrorIs(t, newBench(provider).attempt(t, app.Caller{}, do, "anna"), domain.Timeout, do.name)
 
 		provider = newMock(t)
@@ -151,6 +154,42 @@ func TestProtectedUsers_AreSafeWhileTheProviderCannotSay(t *testing.T) {
 		provider.EXPECT().Groups(t.Context(), domain.UserID("7")).Return(nil, failure)
 		require.ErrorIs(t, newBench(provider, guarded).attempt(t, app.Caller{}, do, "anna"), domain.Timeout, do.name)
 	}
+}
+
+// hidingProvider does not show who administers it.
+type hidingProvider struct{ ports.IdentityProvider }
+
+func (p hidingProvider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (domain.Privileges, error) {
+	held, err := p.IdentityProvider.Privileges(ctx, id, roles)
+	held.Roles = slices.DeleteFunc(held.Roles, func(role domain.RealmRole) bool { return !slices.Contains(roles, role) })
+	return domain.Privileges{Roles: held.Roles, Hidden: true}, err
+}
+
+// Anybody may be an administrator then, unless the bank says who is.
+func TestHiddenRights_KeepEverybodyFromBeingChanged(t *testing.T) {
+	for _, do := range targeting() {
+		provider := newGuardedRealm(t)
+		same := unchanged(t, provider)
+		b := newBench(hidingProvider{provider})
+		require.ErrorIs(t, b.attempt(t, app.Caller{}, do, "operator"), domain.RightsHidden, do.name)
+		same(do.name)
+		assert.Equal(t, map[refusal]int{{domain.RightsHidden, true}: 1}, b.observer.refused)
+		assert.Equal(t, domain.Refused, b.audit.only(t).Outcome)
+		require.ErrorIs(t, b.attempt(t, app.Caller{}, do, "holder"), domain.ProtectedUser, "what shows counts")
+
+		for name, named := range map[string]func(*app.Config){
+			"a user":  func(config *app.Config) { config.Guard.ProtectedUsers = []string{"breakglass"} },
+			"a group": func(config *app.Config) { config.Guard.ProtectedGroups = []domain.Group{"board"} },
+		} {
+			require.NoError(t, newBench(hidingProvider{newGuardedRealm(t)}, named).attempt(t, app.Caller{}, do, "anna"), "%s %s", do.name, name)
+		}
+		for _, name := range []string{"breakglass", "secretary", "holder"} {
+			b := newBench(hidingProvider{newGuardedRealm(t)}, guarded)
+			require.ErrorIs(t, b.attempt(t, app.Caller{}, do, name), domain.ProtectedUser, "%s %s", do.name, name)
+		}
+	}
+	require.NoError(t, newBench(hidingProvider{newGuardedRealm(t)}).attempt(t, app.Caller{}, reading(), "operator"))
+	require.NoError(t, newBench(hidingProvider{newGuardedRealm(t)}).attempt(t, app.Caller{}, syncing(), "newcomer"))
 }
 
 // Groups are asked for only where that can matter.

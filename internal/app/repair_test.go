@@ -182,12 +182,19 @@ func TestRepair_IsNotMadeWhileTheProviderCannotSayWhoIsProtected(t *testing.T) {
 	provider.EXPECT().Groups(t.Context(), domain.UserID("7"))
 	mayGrant(t, provider)
 	provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"realm-admin"}).
-		Return(nil, &domain.Error{Kind: domain.Timeout, Err: errors.New("cause")})
+		Return(domain.Privileges{}, &domain.Error{Kind: domain.Timeout, Err: errors.New("cause")})
 	b := newBench(provider, repairing)
 	result, err := b.syncAnna(t)
 	require.ErrorIs(t, err, domain.Timeout)
 	assert.Zero(t, result)
 	assert.Nil(t, b.audit.only(t).After)
+}
+
+// Who may be an administrator is told what is lacking, and given nothing.
+func TestRepair_IsNotMadeWhereTheProviderHidesWhoIsProtected(t *testing.T) {
+	provider := newDriftRealm()
+	addAnna(t, provider, true)
+	notRepaired(t, provider, newBench(hidingProvider{provider}, repairing), both(), "Nothing was added: administrators cannot be recognised.", "hidden rights")
 }
 
 // The realm lacks the group: the role is given all the same, and the administrator told.

@@ -78,7 +78,7 @@ func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 	err = s.whileConfirming(ctx, attempt, func() (err error) {
 		found, err = s.Provider.FindUser(ctx, in.Username.Username)
 		if errors.Is(err, domain.NotFound) {
-			return s.checkGrant(ctx, user.Assignment)
+			return s.checkCreation(ctx, user.Assignment)
 		}
 		return err
 	})
@@ -147,6 +147,19 @@ func (s *Service) checkGrant(ctx context.Context, assignment domain.Assignment) 
 		return namingRole(err, assignment.Role)
 	}
 	return s.Guard.CheckGrant(assignment, rights)
+}
+
+// checkCreation is checkGrant for a new user, who also gets what the realm gives to
+// everybody.
+func (s *Service) checkCreation(ctx context.Context, assignment domain.Assignment) error {
+	err, defaultsErr := sideBySide(func() error { return s.checkGrant(ctx, assignment) }, func() error {
+		defaults, err := s.Provider.DefaultRights(ctx)
+		if err != nil {
+			return err
+		}
+		return s.Guard.CheckDefaults(assignment, defaults)
+	})
+	return cmp.Or(err, defaultsErr)
 }
 
 // namingRole gives an UnknownRole the sentence that names the role.

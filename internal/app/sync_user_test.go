@@ -151,7 +151,7 @@ func TestSyncUser_EitherConflictMayMeanExists(t *testing.T) {
 		provider.EXPECT().PasswordPolicy(t.Context())
 		provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, &domain.Error{Kind: kind})
 		provider.EXPECT().FindUser(t.Context(), in.Username.Username).Return(domain.User{ID: "7", Username: "anna", Email: "anna@bank.example", EmailVerified: true}, nil)
-		provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"}).Return([]domain.RealmRole{"teller"}, nil)
+		provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"}).Return(domain.Privileges{Roles: []domain.RealmRole{"teller"}}, nil)
 		provider.EXPECT().Groups(t.Context(), domain.UserID("7")).Return([]domain.Group{"tellers"}, nil)
 		result, err := syncUser(t, provider, in)
 		require.NoError(t, err)

@@ -1,17 +1,17 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"user-sync-service/internal/domain"
 )
 
 // target finds the user whom a write is about, once it is sure that the caller may
-// still act and that the user is not protected. It returns NotFound, ProtectedUser, and
-// what confirming the caller returns, which goes first.
+// still act and that the user is not protected. It returns NotFound, ProtectedUser,
+// RightsHidden, and what confirming the caller returns, which goes first.
 func (s *Service) target(ctx context.Context, attempt *Attempt, username domain.Username) (domain.User, error) {
 	attempt.event.TargetUsername = username.String()
 	if err := s.Guard.CheckName(username.String()); err != nil {
@@ -29,7 +29,7 @@ func (s *Service) target(ctx context.Context, attempt *Attempt, username domain.
 }
 
 // unprotected returns ProtectedUser when anything protects the user whom the provider
-// has found.
+// has found, and RightsHidden when that cannot be told.
 func (s *Service) unprotected(ctx context.Context, user domain.User) error {
 	// Also by the name that the provider has, which may differ in letter case.
 	if err := s.Guard.CheckName(user.Username); err != nil {
@@ -39,17 +39,14 @@ func (s *Service) unprotected(ctx context.Context, user domain.User) error {
 	if err != nil {
 		return err
 	}
-	if len(privileges) > 0 {
-		return &domain.Error{Kind: domain.ProtectedUser, Err: fmt.Errorf("the target holds %q", privileges)}
-	}
-	return s.Guard.CheckGroups(groups)
+	return cmp.Or(s.Guard.CheckGroups(groups), s.Guard.CheckPrivileges(privileges))
 }
 
 // held returns which of the roles the user effectively holds and, where they matter, the
 // user's groups.
-func (s *Service) held(ctx context.Context, id domain.UserID, of []domain.RealmRole, groupsMatter bool) (roles []domain.RealmRole, groups []domain.Group, err error) {
+func (s *Service) held(ctx context.Context, id domain.UserID, of []domain.RealmRole, groupsMatter bool) (privileges domain.Privileges, groups []domain.Group, err error) {
 	err, groupsErr := sideBySide(func() (err error) {
-		roles, err = s.Provider.Privileges(ctx, id, of)
+		privileges, err = s.Provider.Privileges(ctx, id, of)
 		return err
 	}, func() (err error) {
 		if groupsMatter {
@@ -57,7 +54,7 @@ func (s *Service) held(ctx context.Context, id domain.UserID, of []domain.RealmR
 		}
 		return err
 	})
-	return roles, groups, errors.Join(err, groupsErr)
+	return privileges, groups, errors.Join(err, groupsErr)
 }
 
 // notSelf returns ProtectedUser when the target is the actor. Administrators who lock

@@ -47,6 +47,8 @@ const (
 	PrivilegeEscalation Kind = "privilege_escalation"
 	// RateLimited: the caller has asked too often.
 	RateLimited Kind = "rate_limited"
+	// RightsHidden: the provider does not show who administers it, so nobody is changed.
+	RightsHidden Kind = "rights_hidden"
 	// AuditUnavailable: the attempt cannot be put on record.
 	AuditUnavailable Kind = "audit_unavailable"
 	// Partial: a write was left incomplete, or it is not known whether it was made.

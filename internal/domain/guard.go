@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,16 +10,24 @@ import (
 // serviceAccountPrefix begins the usernames of accounts that belong to programs.
 const serviceAccountPrefix = "service-account-"
 
-// Rights are the effective rights of an assignment: what its role contains and what its
-// group and the group's parents carry.
+// Rights are the effective rights of an assignment, or of every new user: what the roles
+// contain and what the groups and their parents carry.
 type Rights struct {
-	// Roles include the assigned one, and roles that belong to a single application.
+	// Roles include the given ones, and roles that belong to a single application.
 	Roles []RealmRole
 	// Administration are rights to administer the identity provider itself.
 	Administration []RealmRole
 	// Unseen are roles that contain others which the provider does not show: any right may
 	// hide there.
 	Unseen []RealmRole
+}
+
+// Privileges are what a user effectively holds of certain roles and of the rights to
+// administer the identity provider.
+type Privileges struct {
+	Roles []RealmRole
+	// Hidden tells that the provider does not show who administers it: the user may.
+	Hidden bool
 }
 
 // Guard says which users must not be changed and which rights must not be granted. Letter
@@ -57,6 +66,18 @@ func (g Guard) CheckName(username string) error {
 	return nil
 }
 
+// CheckPrivileges returns ProtectedUser if the user holds any, and RightsHidden if that
+// cannot be told and no names say who is protected.
+func (g Guard) CheckPrivileges(held Privileges) error {
+	if len(held.Roles) > 0 {
+		return &Error{Kind: ProtectedUser, Err: fmt.Errorf("the target holds %q", held.Roles)}
+	}
+	if held.Hidden && len(g.ProtectedUsers) == 0 && len(g.ProtectedGroups) == 0 {
+		return &Error{Kind: RightsHidden, Err: errors.New("the identity provider does not show who administers it")}
+	}
+	return nil
+}
+
 // CheckGroups returns ProtectedUser if one of the user's groups, or a parent of one, is
 // protected.
 func (g Guard) CheckGroups(groups []Group) error {
@@ -73,23 +94,42 @@ func (g Guard) CheckGroups(groups []Group) error {
 // CheckGrant returns PrivilegeEscalation if the rights of the assignment include a privileged
 // one that the assignment does not name, or cannot all be seen.
 func (g Guard) CheckGrant(assignment Assignment, rights Rights) error {
-	beyond := slices.DeleteFunc(slices.Concat(rights.Administration, rights.Roles, rights.Unseen), func(role RealmRole) bool {
-		privileged := g.IsPrivileged(role) || slices.Contains(rights.Administration, role) || slices.Contains(rights.Unseen, role)
-		return !privileged || slices.Contains(assignment.Privileged, role)
-	})
-	if len(beyond) == 0 {
+	role, beyond := g.beyond(assignment, rights)
+	if !beyond {
 		return nil
-	}
-	role := beyond[0]
-	// Of a dozen rights that come together, a listed one tells most.
-	if listed := slices.IndexFunc(beyond, g.IsPrivileged); listed >= 0 {
-		role = beyond[listed]
 	}
 	return &Error{
 		Kind:    PrivilegeEscalation,
 		Message: fmt.Sprintf("Nothing was changed: it would grant the role '%s' beyond the mapping.", role),
 		Err:     fmt.Errorf("the role %s, which the role map does not name, comes with role %q and group %q", role, assignment.Role, assignment.Group),
 	}
+}
+
+// CheckDefaults is CheckGrant for what every new user gets without being given it.
+func (g Guard) CheckDefaults(assignment Assignment, rights Rights) error {
+	role, beyond := g.beyond(assignment, rights)
+	if !beyond {
+		return nil
+	}
+	return &Error{
+		Kind:    PrivilegeEscalation,
+		Message: fmt.Sprintf("Nothing was changed: the realm gives the role '%s' to every new user.", role),
+		Err:     fmt.Errorf("the role %s, which the role map does not name, comes with the realm's default role or default groups", role),
+	}
+}
+
+// beyond returns a privileged role among the rights that the assignment does not name, if
+// there is one.
+func (g Guard) beyond(assignment Assignment, rights Rights) (role RealmRole, found bool) {
+	beyond := slices.DeleteFunc(slices.Concat(rights.Administration, rights.Roles, rights.Unseen), func(role RealmRole) bool {
+		privileged := g.IsPrivileged(role) || slices.Contains(rights.Administration, role) || slices.Contains(rights.Unseen, role)
+		return !privileged || slices.Contains(assignment.Privileged, role)
+	})
+	if len(beyond) == 0 {
+		return "", false
+	}
+	// Of a dozen rights that come together, a listed one tells most.
+	return beyond[max(0, slices.IndexFunc(beyond, g.IsPrivileged))], true
 }
 
 // IsPrivileged reports whether the role is one of the PrivilegedRoles.

@@ -85,6 +85,25 @@ func TestGuard_GrantsNoPrivilegedRoleThatTheMappingDoesNotName(t *testing.T) {
 	}
 }
 
+func TestGuard_SaysThatTheRealmGivesAPrivilegedRole(t *testing.T) {
+	rights := domain.Rights{Roles: []domain.RealmRole{"everybody", "admin"}}
+	err := guard().CheckDefaults(domain.Assignment{Role: "teller"}, rights)
+	require.ErrorIs(t, err, domain.PrivilegeEscalation)
+	assert.Equal(t, "Nothing was changed: the realm gives the role 'admin' to every new user.", domain.AsError(err).Message)
+	require.NoError(t, guard().CheckDefaults(domain.Assignment{Role: "admin", Privileged: []domain.RealmRole{"admin"}}, rights))
+	require.NoError(t, guard().CheckDefaults(domain.Assignment{Role: "teller"}, domain.Rights{Roles: []domain.RealmRole{"everybody", "offline_access"}}))
+}
+
+func TestGuard_ProtectsWhoMayBeAnAdministratorUnlessNamesSayWhoIs(t *testing.T) {
+	hidden, held := domain.Privileges{Hidden: true}, domain.Privileges{Roles: []domain.RealmRole{"realm-admin"}, Hidden: true}
+	require.NoError(t, domain.Guard{}.CheckPrivileges(domain.Privileges{}))
+	require.ErrorIs(t, domain.DefaultGuard().CheckPrivileges(hidden), domain.RightsHidden)
+	for _, names := range []domain.Guard{{ProtectedUsers: []string{"kim"}}, {ProtectedGroups: []domain.Group{"board"}}} {
+		require.NoError(t, names.CheckPrivileges(hidden))
+		require.ErrorIs(t, names.CheckPrivileges(held), domain.ProtectedUser)
+	}
+}
+
 // The assigned role is one of the rights too: a mapping that gives "admin" without
 // saying so is a slip of whoever wrote it.
 func TestGuard_TheMappingMustNameThePrivilegedRoleItAssigns(t *testing.T) {

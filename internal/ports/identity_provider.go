@@ -53,15 +53,19 @@ type IdentityProvider interface {
 	Groups(ctx context.Context, id domain.UserID) ([]domain.Group, error)
 
 	// Privileges returns which of the roles the user effectively holds, through groups and
-	// other roles too, and every right of the user to administer the provider itself as far
-	// as the provider shows it; empty means none. Which of the roles exist may have been
-	// read some minutes ago, who holds them is current.
-	Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error)
+	// other roles too, and every right of the user to administer the provider itself. Where
+	// the provider does not show such rights, Hidden says so; else none means none. Which of
+	// the roles exist may have been read some minutes ago, who holds them is current.
+	Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (domain.Privileges, error)
 
 	// RightsOf returns all that a user gets by the assignment. A group that the realm
 	// lacks carries nothing. It may be some minutes old. It returns UnknownRole when the
 	// realm lacks the role.
 	RightsOf(ctx context.Context, assignment domain.Assignment) (domain.Rights, error)
+
+	// DefaultRights returns all that every new user gets without being given it. It may be
+	// some minutes old.
+	DefaultRights(ctx context.Context) (domain.Rights, error)
 
 	// PasswordPolicy returns what the realm asks of passwords. It may be some minutes
 	// old; after CreateUser has returned PasswordRefused it is current.

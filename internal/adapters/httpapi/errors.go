@@ -57,6 +57,7 @@ func errorTable() map[domain.Kind]errorRow {
 		domain.ProtectedUser:       {http.StatusForbidden, "This account is protected and cannot be changed here."},
 		domain.PrivilegeEscalation: {http.StatusForbidden, "This would grant more rights than the role allows. Nothing was changed."},
 		domain.RateLimited:         {http.StatusTooManyRequests, "Too many requests. Please wait a little."},
+		domain.RightsHidden:        {http.StatusServiceUnavailable, "Administrators cannot be recognised, so nothing is changed. Please tell your operator."},
 		domain.AuditUnavailable:    {http.StatusServiceUnavailable, "Changes cannot be put on record now, so none are made."},
 		domain.Partial:             {http.StatusBadGateway, "The user may have been left incomplete. Please sync the user again."},
 		domain.BadAnswer:           {http.StatusBadGateway, "The login system gave an invalid answer. Please try again later."},

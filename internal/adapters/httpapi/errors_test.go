@@ -127,7 +127,7 @@ func TestWriteError_SaysWhenToTryAgainAfterEvery503And504(t *testing.T) {
 		require.NoError(t, err, kind)
 		assert.Positive(t, seconds, kind)
 	}
-	assert.Equal(t, 4, late, "how many kinds are answered with 503 or 504")
+	assert.Equal(t, 5, late, "how many kinds are answered with 503 or 504")
 }
 
 func TestWriteError_PrefersTheErrorsOwnMessage(t *testing.T) {

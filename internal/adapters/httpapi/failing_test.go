@@ -35,9 +35,9 @@ func (f failing) Groups(ctx context.Context, id domain.UserID) ([]domain.Group, 
 	return f.IdentityProvider.Groups(ctx, id)
 }
 
-func (f failing) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error) {
+func (f failing) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (domain.Privileges, error) {
 	if err := f.errs["Privileges"]; err != nil {
-		return nil, err
+		return domain.Privileges{}, err
 	}
 	return f.IdentityProvider.Privileges(ctx, id, roles)
 }
@@ -47,6 +47,13 @@ func (f failing) RightsOf(ctx context.Context, assignment domain.Assignment) (do
 		return domain.Rights{}, err
 	}
 	return f.IdentityProvider.RightsOf(ctx, assignment)
+}
+
+func (f failing) DefaultRights(ctx context.Context) (domain.Rights, error) {
+	if err := f.errs["DefaultRights"]; err != nil {
+		return domain.Rights{}, err
+	}
+	return f.IdentityProvider.DefaultRights(ctx)
 }
 
 func (f failing) PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, error) {

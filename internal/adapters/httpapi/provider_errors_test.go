@@ -30,6 +30,7 @@ func contracted() map[error]outcome {
 		context.Canceled:           {503, "provider_unavailable"},
 		context.DeadlineExceeded:   {503, "provider_unavailable"},
 		domain.Overloaded:          {503, "overloaded"},
+		domain.RightsHidden:        {503, "rights_hidden"},
 		domain.Timeout:             {504, "provider_timeout"},
 		domain.BadAnswer:           {502, "bad_gateway"},
 		domain.Internal:            {500, "internal"},
@@ -65,6 +66,7 @@ var routesToFail = []struct {
 	kinds                      []error
 }{
 	{"RightsOf", http.MethodPost, "/sync/user", employee, []error{domain.UnknownRole}},
+	{"DefaultRights", http.MethodPost, "/sync/user", employee, nil},
 	{"PasswordPolicy", http.MethodPost, "/sync/user", employee, nil},
 	{"CreateUser", http.MethodPost, "/sync/user", employee, []error{
 		domain.UnknownRole, domain.UsernameConflict, domain.EmailConflict, domain.InvalidField, domain.PasswordRefused, domain.Partial,

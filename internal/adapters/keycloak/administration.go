@@ -36,7 +36,7 @@ func (p *Provider) loadAdministration(ctx context.Context) (string, time.Duratio
 	switch {
 	case !shown:
 		p.warnOfBlindness()
-		return blind, administrationLifetime, nil
+		return blind, blindLifetime, nil
 	case client.ID == "":
 		return "", 0, &domain.Error{Kind: domain.BadAnswer, Err: errors.New("get own roles: a client without an id")}
 	}
@@ -90,8 +90,8 @@ func (p *Provider) withAdministration(ctx context.Context, read func(client stri
 // warnOfBlindness tells the owner of the realm once.
 func (p *Provider) warnOfBlindness() {
 	p.blindness.Do(func() {
-		p.Log.Warn("administrators of the realm cannot be recognised, so they are not protected",
+		p.Log.Warn("administrators of the realm cannot be recognised, so existing users are not changed unless names say who is protected",
 			"client", p.administrationClient,
-			"help", "assign view-clients of this client to the service account directly, as manage-users and view-realm, or list the administrators in PROTECTED_USERS or PROTECTED_GROUPS")
+			"help", "assign view-clients of this client to the service account directly, as manage-users and view-realm, or name all administrators in PROTECTED_USERS or PROTECTED_GROUPS")
 	})
 }

@@ -72,9 +72,9 @@ func TestCheck_NeverSaysThatAUserIsNotFound(t *testing.T) {
 	assertOnlyKind(t, domain.BadAnswer, s.provider(t).Check(t.Context()))
 }
 
-// A realm that does not show who administers it is served all the same: its owner is
-// told once.
-func TestBlindRealm_IsServedWithOneWarning(t *testing.T) {
+// A realm that does not show who administers it says so with every answer, and its owner
+// is told once.
+func TestBlindRealm_IsKnownAndToldOnce(t *testing.T) {
 	for name, blinded := range map[string]func(*stub){
 		"Keycloak 26.7":           func(s *stub) { s.rights.blind = true },
 		"no service account":      func(s *stub) { s.account = nil },
@@ -92,7 +92,7 @@ func TestBlindRealm_IsServedWithOneWarning(t *testing.T) {
 				require.NoError(t, p.Check(t.Context()))
 				held, err := p.Privileges(t.Context(), id, []domain.RealmRole{"teller"})
 				require.NoError(t, err)
-				assert.Equal(t, []domain.RealmRole{"teller"}, held, "what can be told is told")
+				assert.Equal(t, domain.Privileges{Roles: []domain.RealmRole{"teller"}, Hidden: true}, held, "what can be told is told")
 				c.pass(time.Hour)
 			}
 			assertWarnedOnce(t, &lines)
@@ -116,7 +116,7 @@ func TestSeeingRealm_IsNoCauseForWarning(t *testing.T) {
 	require.NoError(t, p.Check(t.Context()))
 	held, err := p.Privileges(t.Context(), id, nil)
 	require.NoError(t, err)
-	assert.Equal(t, []domain.RealmRole{"realm-admin"}, held)
+	assert.Equal(t, domain.Privileges{Roles: []domain.RealmRole{"realm-admin"}}, held)
 	assert.Empty(t, lines.String())
 }
 
@@ -132,6 +132,23 @@ func TestBlindRealm_KnowsWhoDoesNotExist(t *testing.T) {
 	assert.Equal(t, []string{userRealmRoute}, s.taken())
 }
 
+// With names of its own a blind realm protects these alone, so one that shows the rights
+// again is soon known.
+func TestBlindRealm_ThatSeesAgainIsKnownSoon(t *testing.T) {
+	s, c := newStub(t), newClock()
+	s.rights.blind = true
+	id := domain.UserID(s.plant(administrator()))
+	p := s.provider(t, c.set)
+	held, err := p.Privileges(t.Context(), id, nil)
+	require.NoError(t, err)
+	assert.Equal(t, domain.Privileges{Hidden: true}, held)
+	s.change(func() { s.rights.blind = false })
+	c.pass(30 * time.Second)
+	held, err = p.Privileges(t.Context(), id, nil)
+	require.NoError(t, err)
+	assert.Equal(t, domain.Privileges{Roles: []domain.RealmRole{"realm-admin"}}, held)
+}
+
 // An update of Keycloak, or a right that is taken away, hides the rights between two
 // looks at the own roles.
 func TestAdministration_ThatIsHiddenLaterMakesTheRealmBlind(t *testing.T) {
@@ -144,7 +161,7 @@ func TestAdministration_ThatIsHiddenLaterMakesTheRealmBlind(t *testing.T) {
 	s.taken()
 	held, err := p.Privileges(t.Context(), id, nil)
 	require.NoError(t, err)
-	assert.Empty(t, held)
+	assert.Equal(t, domain.Privileges{Hidden: true}, held)
 	assert.Equal(t, []string{userClientRoute, "GET users", ownRoute, userRealmRoute}, s.taken())
 	assertWarnedOnce(t, &lines)
 
@@ -171,7 +188,7 @@ func TestAdministration_OfAnotherClientIsFoundAgain(t *testing.T) {
 	replace("client-8")
 	held, err := p.Privileges(t.Context(), id, nil)
 	require.NoError(t, err)
-	assert.Equal(t, []domain.RealmRole{"realm-admin"}, held)
+	assert.Equal(t, []domain.RealmRole{"realm-admin"}, held.Roles)
 	assert.Equal(t, []string{userClientRoute, "GET users", ownRoute, userClientRoute}, s.taken())
 
 	replace("client-9")
@@ -192,7 +209,7 @@ func TestAdministration_ThatIsNamedButRefused(t *testing.T) {
 	p := s.provider(t, logInto(&lines))
 	held, err := p.Privileges(t.Context(), id, []domain.RealmRole{"teller"})
 	require.NoError(t, err)
-	assert.Equal(t, []domain.RealmRole{"teller"}, held)
+	assert.Equal(t, domain.Privileges{Roles: []domain.RealmRole{"teller"}, Hidden: true}, held)
 	assertWarnedOnce(t, &lines)
 
 	rights, err := p.RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "head"})
@@ -244,7 +261,7 @@ func TestAdministration_OfTheRealmMaster(t *testing.T) {
 	p := s.provider(t, logInto(&lines), func(config *keycloak.Config) { config.Realm = "master" })
 	held, err := p.Privileges(t.Context(), id, nil)
 	require.NoError(t, err)
-	assert.Equal(t, []domain.RealmRole{"manage-realm"}, held)
+	assert.Equal(t, []domain.RealmRole{"manage-realm"}, held.Roles)
 	rights, err := p.RightsOf(t.Context(), domain.Assignment{Role: "admin"})
 	require.NoError(t, err)
 	assert.Equal(t, domain.Rights{Roles: []domain.RealmRole{"admin", "manage-realm"}, Administration: []domain.RealmRole{"manage-realm"}}, rights)
@@ -260,7 +277,7 @@ func TestAdministration_OfNoOtherAccount(t *testing.T) {
 		`[{"id":"`+other+`","username":"service-account-other"},{"id":"service-account","username":"Service-Account-user-sync-service"}]`))
 	held, err := s.provider(t).Privileges(t.Context(), id, nil)
 	require.NoError(t, err)
-	assert.Equal(t, []domain.RealmRole{"realm-admin"}, held)
+	assert.Equal(t, []domain.RealmRole{"realm-admin"}, held.Roles)
 }
 
 // Keycloak keeps usernames in lower case, also those of its service accounts.

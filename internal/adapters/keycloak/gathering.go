@@ -19,6 +19,8 @@ type gathering struct {
 	client string          // the id of the administration client, or blind
 	known  map[string]bool // the ids of the roles gathered so far
 	rights domain.Rights
+	// everybodys is the id of the role that every user has, when its content is gathered.
+	everybodys string
 }
 
 func newGathering(api *adminapi.Client, client string) *gathering {
@@ -63,9 +65,7 @@ func (g *gathering) addThese(roles []adminapi.Role) (composites []adminapi.Role,
 	return composites, nil
 }
 
-// partsOf returns what the composite roles contain directly. A role whose parts are
-// hidden becomes Unseen; so does every one in a blind realm, where Keycloak leaves
-// roles of clients out without a word.
+// partsOf returns what the composite roles contain directly.
 func (g *gathering) partsOf(ctx context.Context, composites []adminapi.Role) (together []adminapi.Role, err error) {
 	parts := make([][]adminapi.Role, len(composites))
 	hidden := make([]bool, len(composites))
@@ -85,10 +85,21 @@ func (g *gathering) partsOf(ctx context.Context, composites []adminapi.Role) (to
 		return nil, err
 	}
 	for i, composite := range composites {
-		if hidden[i] || g.client == blind {
+		if g.isUnseen(composite, hidden[i]) {
 			g.rights.Unseen = append(g.rights.Unseen, composite.Name)
 		}
 		together = append(together, parts[i]...)
 	}
 	return together, nil
+}
+
+// isUnseen reports whether the composite role may contain more than Keycloak shows. In a
+// blind realm each may, as roles of clients are left out there without a word. Of the
+// role of everybody that says nothing: it is always composite. Nor do these two of its
+// parts, which every realm has and Keycloak hides from accounts without view-clients.
+func (g *gathering) isUnseen(role adminapi.Role, hidden bool) bool {
+	if hidden && g.everybodys != "" && role.OfClient && (role.Name == "manage-account" || role.Name == "manage-consent") {
+		return false
+	}
+	return hidden || g.client == blind && role.ID != g.everybodys
 }

@@ -64,6 +64,11 @@ func operations() []operation {
 		{name: "RightsOf group's realm roles", route: groupRealmRoute, call: rights},
 		{name: "RightsOf group's administration", route: groupClientRoute, call: rights, bears403: true},
 		{name: "RightsOf group's own roles", route: groupRolesRoute, call: rights},
+		{name: "RightsOf parent group", route: groupByIDRoute, call: rights},
+		{name: "DefaultRights realm", route: "GET realm", call: defaultRights},
+		{name: "DefaultRights parts", route: partsRoute, call: defaultRights, bears403: true},
+		{name: "DefaultRights groups", route: defaultsRoute, call: defaultRights},
+		{name: "DefaultRights group", route: groupByIDRoute, call: defaultRights},
 		{name: "TokenActive", route: introspectRoute, call: tokenActive},
 		{name: "Details lock", route: lockRoute, call: details, ofUser: true},
 		{name: "Details credentials", route: credentialsRoute, call: details, ofUser: true},
@@ -146,7 +151,7 @@ func groups(ctx context.Context, t *testing.T, p *keycloak.Provider, id domain.U
 func privileges(ctx context.Context, t *testing.T, p *keycloak.Provider, id domain.UserID) error {
 	t.Helper()
 	found, err := p.Privileges(ctx, id, []domain.RealmRole{"teller"})
-	assert.True(t, err == nil || found == nil, "privileges together with an error")
+	assert.True(t, err == nil || found.Roles == nil, "privileges together with an error")
 	return err
 }
 
@@ -155,6 +160,13 @@ func rights(ctx context.Context, t *testing.T, p *keycloak.Provider, _ domain.Us
 	t.Helper()
 	found, err := p.RightsOf(ctx, domain.Assignment{Role: "chief", Group: "head/board"})
 	assert.True(t, err == nil || (found.Roles == nil && found.Administration == nil && found.Unseen == nil), "rights together with an error")
+	return err
+}
+
+func defaultRights(ctx context.Context, t *testing.T, p *keycloak.Provider, _ domain.UserID) error {
+	t.Helper()
+	found, err := p.DefaultRights(ctx)
+	assert.True(t, err == nil || assert.ObjectsAreEqual(domain.Rights{}, found), "rights together with an error")
 	return err
 }
 

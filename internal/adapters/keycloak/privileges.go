@@ -12,11 +12,12 @@ import (
 
 // Privileges asks for the user's rights in the administration client and, where the
 // realm has one of the roles, for the user's realm roles. In most realms that is one
-// call. In a blind realm only the realm roles can be told.
-func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (held []domain.RealmRole, err error) {
+// call. In a blind realm only the realm roles can be told, and the rest is Hidden. A
+// realm that has just become blind refuses the call, so that this is noticed at once.
+func (p *Provider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (held domain.Privileges, err error) {
 	existing, err := p.existing(ctx, roles)
 	if err != nil {
-		return nil, err
+		return domain.Privileges{}, err
 	}
 	err = p.withAdministration(ctx, func(client string) error {
 		held, err = p.held(ctx, id, existing, client)
@@ -55,7 +56,7 @@ func (p *Provider) loadExistence(ctx context.Context, name string) (bool, time.D
 
 // held returns which of the roles the user holds effectively, and the user's rights in
 // the administration client.
-func (p *Provider) held(ctx context.Context, id domain.UserID, roles []domain.RealmRole, client string) ([]domain.RealmRole, error) {
+func (p *Provider) held(ctx context.Context, id domain.UserID, roles []domain.RealmRole, client string) (domain.Privileges, error) {
 	var ofClient, ofRealm []adminapi.Role
 	var reads []func(context.Context) error
 	if client != blind {
@@ -68,8 +69,8 @@ func (p *Provider) held(ctx context.Context, id domain.UserID, roles []domain.Re
 		reads = append(reads, into(&ofRealm, func(ctx context.Context) ([]adminapi.Role, error) { return p.api.EffectiveUserRoles(ctx, id) }))
 	}
 	if err := together(ctx, reads...); err != nil {
-		return nil, err
+		return domain.Privileges{}, err
 	}
 	listed := slices.DeleteFunc(namesOf(ofRealm), func(name domain.RealmRole) bool { return !slices.Contains(roles, name) })
-	return sortedOnce(namesOf(ofClient), listed), nil
+	return domain.Privileges{Roles: sortedOnce(namesOf(ofClient), listed), Hidden: client == blind}, nil
 }

@@ -69,7 +69,7 @@ func TestPrivileges_HoweverTheyAreHeld(t *testing.T) {
 			id := s.plant(c.user)
 			held, err := s.provider(t).Privileges(t.Context(), domain.UserID(id), asked)
 			require.NoError(t, err)
-			assert.Equal(t, c.want, held)
+			assert.Equal(t, c.want, held.Roles)
 		})
 	}
 }
@@ -81,7 +81,7 @@ func TestPrivileges_NameEachOnce(t *testing.T) {
 	id := s.plant(stubUser{Username: "present", roles: []string{"realm-admin"}})
 	held, err := s.provider(t).Privileges(t.Context(), domain.UserID(id), []domain.RealmRole{"realm-admin", "realm-admin"})
 	require.NoError(t, err)
-	assert.Equal(t, []domain.RealmRole{"realm-admin"}, held)
+	assert.Equal(t, []domain.RealmRole{"realm-admin"}, held.Roles)
 }
 
 // Every write asks for the privileges of its target, and the realm role "realm-admin" of
@@ -118,7 +118,7 @@ func TestPrivileges_NoticeARoleThatHasComeOrGone(t *testing.T) {
 		t.Helper()
 		held, err := p.Privileges(t.Context(), id, []domain.RealmRole{"owner"})
 		require.NoError(t, err)
-		return held
+		return held.Roles
 	}
 	assert.Empty(t, held())
 	s.change(func() { s.contain("owner") })
@@ -140,7 +140,7 @@ func TestPrivileges_AreCurrent(t *testing.T) {
 		s.change(func() { s.users[string(id)].roles = roles })
 		held, err := p.Privileges(t.Context(), id, []domain.RealmRole{"auditor"})
 		require.NoError(t, err)
-		assert.Len(t, held, len(roles))
+		assert.Len(t, held.Roles, len(roles))
 	}
 }
 
@@ -152,7 +152,7 @@ func TestPrivileges_AskSideBySide(t *testing.T) {
 	s.together(t, map[string]http.HandlerFunc{userClientRoute: s.userClientRights, userRealmRoute: s.userRealmRights})
 	held, err := p.Privileges(t.Context(), id, []domain.RealmRole{"teller"})
 	require.NoError(t, err)
-	assert.Equal(t, []domain.RealmRole{"teller"}, held)
+	assert.Equal(t, []domain.RealmRole{"teller"}, held.Roles)
 }
 
 func TestPrivileges_OfNobody(t *testing.T) {
@@ -160,7 +160,7 @@ func TestPrivileges_OfNobody(t *testing.T) {
 		s := newStub(t)
 		held, err := s.provider(t).Privileges(t.Context(), "nobody", roles)
 		assertOnlyKind(t, domain.NotFound, err)
-		assert.Nil(t, held)
+		assert.Nil(t, held.Roles)
 	}
 }
 
@@ -172,7 +172,7 @@ func TestPrivileges_OfRolesWithOddNames(t *testing.T) {
 	for _, role := range []domain.RealmRole{"", ".", "..", "../users", "a%2Fb", "teller/composites", "teller?x", "TELLER"} {
 		held, err := p.Privileges(t.Context(), id, []domain.RealmRole{role})
 		require.NoError(t, err, "%q", role)
-		assert.Empty(t, held, "%q", role)
+		assert.Empty(t, held.Roles, "%q", role)
 	}
 	assert.Zero(t, s.count(userRealmRoute), "none of them exists")
 }

@@ -41,10 +41,12 @@ const (
 	rightsLifetime    = 30 * time.Second
 	existenceLifetime = time.Minute
 	settingsLifetime  = time.Minute
-	// administrationLifetime costs nothing to be short, since Check reads the value again
-	// in the background. Until it is over, a realm that has become blind, as by an update
-	// of Keycloak, is taken for one that shows everything.
+	// administrationLifetime may be long: a realm that has become blind, as by an update of
+	// Keycloak, says so when it is asked with what was kept. blindLifetime is how long one
+	// that sees again is taken for blind: writes are refused then, or only the named users
+	// are safe. Check reads the value again in the background.
 	administrationLifetime = 5 * time.Minute
+	blindLifetime          = 30 * time.Second
 )
 
 // Provider is a Keycloak realm as identity provider. It is safe for concurrent use.
@@ -52,9 +54,10 @@ type Provider struct {
 	api *adminapi.Client
 	Config
 
-	roles          *adminapi.Cache[*role]  // by name
-	groups         *adminapi.Cache[*group] // by path
-	existence      *adminapi.Cache[bool]   // of realm roles, by name
+	roles          *adminapi.Cache[*role]          // by name
+	groups         *adminapi.Cache[*group]         // by path
+	existence      *adminapi.Cache[bool]           // of realm roles, by name
+	defaults       *adminapi.Value[*domain.Rights] // see loadDefaults
 	settings       *adminapi.Value[*realmSettings]
 	actions        *adminapi.Value[*realmActions]
 	profile        *adminapi.Value[*userProfile]
@@ -72,6 +75,7 @@ func New(config Config) *Provider {
 	p.roles = adminapi.NewCache(p.Now, p.loadRole)
 	p.groups = adminapi.NewCache(p.Now, p.loadGroup)
 	p.existence = adminapi.NewCache(p.Now, p.loadExistence)
+	p.defaults = adminapi.NewValue(p.Now, p.loadDefaults)
 	p.settings = adminapi.NewValue(p.Now, p.loadSettings)
 	p.actions = adminapi.NewValue(p.Now, p.loadActions)
 	p.profile = adminapi.NewValue(p.Now, p.loadProfile)
@@ -83,7 +87,7 @@ func New(config Config) *Provider {
 func (p *Provider) Close() {
 	p.api.End()
 	// Those first that make others load.
-	for _, kept := range []interface{ Close() }{p.settings, p.actions, p.profile, p.existence, p.groups, p.roles, p.administration, p.api} {
+	for _, kept := range []interface{ Close() }{p.defaults, p.settings, p.actions, p.profile, p.existence, p.groups, p.roles, p.administration, p.api} {
 		kept.Close()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
 
@@ -12,6 +13,7 @@ import (
 type realmSettings struct {
 	passwordPolicy  domain.PasswordPolicy
 	emailAsUsername bool
+	defaultRole     adminapi.Role
 }
 
 // PasswordPolicy returns the realm's password policy.
@@ -28,6 +30,7 @@ func (p *Provider) loadSettings(ctx context.Context) (*realmSettings, time.Durat
 	return &realmSettings{
 		passwordPolicy:  p.parsePasswordPolicy(realm.PasswordPolicy),
 		emailAsUsername: realm.EmailAsUsername,
+		defaultRole:     realm.DefaultRole,
 	}, settingsLifetime, err
 }
 

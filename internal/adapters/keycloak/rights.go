@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"time"
 
@@ -44,11 +45,17 @@ func (p *Provider) RightsOf(ctx context.Context, assignment domain.Assignment) (
 	if err != nil {
 		return domain.Rights{}, err
 	}
-	return domain.Rights{
-		Roles:          sortedOnce(ofRole.Roles, ofGroup.Roles),
-		Administration: sortedOnce(ofRole.Administration, ofGroup.Administration),
-		Unseen:         sortedOnce(ofRole.Unseen, ofGroup.Unseen),
-	}, nil
+	return united(ofRole, ofGroup), nil
+}
+
+// united returns all the rights, sorted and each once.
+func united(all ...domain.Rights) (rights domain.Rights) {
+	for _, some := range all {
+		rights.Roles = sortedOnce(rights.Roles, some.Roles)
+		rights.Administration = sortedOnce(rights.Administration, some.Administration)
+		rights.Unseen = sortedOnce(rights.Unseen, some.Unseen)
+	}
+	return rights
 }
 
 func (p *Provider) loadRole(ctx context.Context, name string) (*role, time.Duration, error) {
@@ -56,15 +63,32 @@ func (p *Provider) loadRole(ctx context.Context, name string) (*role, time.Durat
 	if err != nil {
 		return nil, 0, err
 	}
-	client, err := p.administration.Get(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	g := newGathering(p.api, client)
-	if err := g.add(ctx, []adminapi.Role{found}); err != nil {
-		return nil, 0, err
-	}
-	return &role{found, g.rights}, rightsLifetime, nil
+	loaded := &role{Role: found}
+	loaded.rights, err = p.roleRights(ctx, found, "")
+	return loaded, rightsLifetime, err
+}
+
+// roleRights gathers what the realm role contains; everybodys is its id if it is the role
+// that every user has. A realm that has become blind leaves roles of clients out of the
+// answers without a word, so whoever has asked for parts looks afterwards.
+func (p *Provider) roleRights(ctx context.Context, found adminapi.Role, everybodys string) (rights domain.Rights, err error) {
+	err = p.withAdministration(ctx, func(client string) error {
+		g := newGathering(p.api, client)
+		g.everybodys = everybodys
+		if err := g.add(ctx, []adminapi.Role{found}); err != nil {
+			return err
+		}
+		rights = g.rights
+		if client == blind || !*found.Composite {
+			return nil
+		}
+		present, err := p.administration.Refresh(ctx)
+		if err == nil && present != client {
+			err = &domain.Error{Kind: domain.BadAnswer, Err: fmt.Errorf("gather rights: the administration client: %w", adminapi.Hidden)}
+		}
+		return err
+	})
+	return rights, err
 }
 
 func (p *Provider) loadGroup(ctx context.Context, path string) (*group, time.Duration, error) {
@@ -84,7 +108,14 @@ func (p *Provider) loadGroup(ctx context.Context, path string) (*group, time.Dur
 // realm and of the administration client Keycloak tells in one call each; those of other
 // clients group by group.
 func (p *Provider) groupRights(ctx context.Context, found adminapi.Group, client string) (domain.Rights, error) {
-	carriers := append([]domain.Group{found.At()}, found.At().Parents()...)
+	carriers := []adminapi.Group{found}
+	for above := found.Parent; above != ""; {
+		parent, err := p.api.GroupByID(ctx, above)
+		if err != nil {
+			return domain.Rights{}, err
+		}
+		carriers, above = append(carriers, parent), parent.Parent
+	}
 	ofClients := make([]clientRoles, len(carriers))
 	var ofRealm, ofAdministration []adminapi.Role
 	reads := []func(context.Context) error{func(ctx context.Context) (err error) {
@@ -97,17 +128,8 @@ func (p *Provider) groupRights(ctx context.Context, found adminapi.Group, client
 			return err
 		})
 	}
-	for i, path := range carriers {
-		reads = append(reads, func(ctx context.Context) (err error) {
-			carrier := found
-			if i > 0 {
-				carrier, err = p.api.Group(ctx, path)
-			}
-			if err == nil {
-				ofClients[i], err = p.clientRolesOf(ctx, carrier, client)
-			}
-			return err
-		})
+	for i, carrier := range carriers {
+		reads = append(reads, into(&ofClients[i], func(ctx context.Context) (clientRoles, error) { return p.clientRolesOf(ctx, carrier, client) }))
 	}
 	if err := together(ctx, reads...); err != nil {
 		return domain.Rights{}, err

@@ -240,8 +240,8 @@ func TestRightsOf_AGroupThatGoesMeanwhile(t *testing.T) {
 }
 
 func TestRightsOf_TakeNoCallWhenWarm(t *testing.T) {
-	roleCalls := []string{"GET roles/{role}", partsRoute}
-	groupCalls := []string{groupRoute, groupRoute, groupRealmRoute, groupClientRoute, groupRolesRoute} // the parent has a client's role
+	roleCalls := []string{"GET roles/{role}", partsRoute, "GET users", ownRoute}                           // whether the parts were all
+	groupCalls := []string{groupRoute, groupByIDRoute, groupRealmRoute, groupClientRoute, groupRolesRoute} // the parent has a client's role
 	for name, c := range map[string]struct {
 		assignment domain.Assignment
 		mode       func(*stub)
@@ -251,7 +251,7 @@ func TestRightsOf_TakeNoCallWhenWarm(t *testing.T) {
 		"a composite role":         {domain.Assignment{Role: "chief"}, asItIs, roleCalls},
 		"a plain group":            {domain.Assignment{Role: "teller", Group: "tellers"}, asItIs, []string{"GET roles/{role}", groupRoute, groupRealmRoute, groupClientRoute}},
 		"a group with a parent":    {domain.Assignment{Role: "chief", Group: "head/board"}, asItIs, slices.Concat(roleCalls, groupCalls)},
-		"a blind realm":            {domain.Assignment{Role: "chief", Group: "head/board"}, func(s *stub) { s.rights.blind = true }, slices.Concat(roleCalls, groupCalls[:3])},
+		"a blind realm":            {domain.Assignment{Role: "chief", Group: "head/board"}, func(s *stub) { s.rights.blind = true }, slices.Concat(roleCalls[:2], groupCalls[:3])},
 		"a group that administers": {domain.Assignment{Role: "teller", Group: "leads"}, func(s *stub) { s.carry("leads", "realm-management:view-users") }, []string{"GET roles/{role}", groupRoute, groupRealmRoute, groupClientRoute}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -270,6 +270,8 @@ func TestRightsOf_TakeNoCallWhenWarm(t *testing.T) {
 			clock.pass(30*time.Second - time.Nanosecond)
 			assert.Empty(t, ask(), "warm")
 			clock.pass(time.Nanosecond)
+			require.NoError(t, p.Check(t.Context()))
+			s.taken()
 			assert.ElementsMatch(t, c.cold, ask(), "expired")
 		})
 	}
@@ -360,7 +362,7 @@ func TestRightsOf_ForManyAtOnceAreReadOnce(t *testing.T) {
 	<-reached
 	close(goOn)
 	all.Wait()
-	assert.ElementsMatch(t, []string{"GET roles/{role}", partsRoute, groupRoute, groupRealmRoute, groupClientRoute}, s.taken())
+	assert.ElementsMatch(t, []string{"GET roles/{role}", partsRoute, "GET users", ownRoute, groupRoute, groupRealmRoute, groupClientRoute}, s.taken())
 }
 
 // What is kept must not change under the hands of the next caller.

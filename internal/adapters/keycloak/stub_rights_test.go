@@ -19,13 +19,16 @@ type stubRights struct {
 	// client's role are refused. blind is how Keycloak 26.7 goes on then: roles of clients
 	// are left out or refused everywhere but in the answer for one group.
 	viewClients, blind bool
+
+	defaultGroups []string // their paths; the default role is "everybody"
 }
 
 func newStubRights() stubRights {
 	return stubRights{
-		clients:  map[string]string{"realm-management": "client-1", "master-realm": "client-2", "ledger": "client-3"},
-		contains: map[string][]string{"chief": {"auditor"}, "operator": {"realm-management:manage-users"}},
-		carries:  map[string][]string{"head": {"auditor", "ledger:read"}},
+		clients:       map[string]string{"realm-management": "client-1", "master-realm": "client-2", "ledger": "client-3"},
+		contains:      map[string][]string{"chief": {"auditor"}, "everybody": {"offline_access"}, "operator": {"realm-management:manage-users"}},
+		defaultGroups: []string{"tellers"},
+		carries:       map[string][]string{"head": {"auditor", "ledger:read"}},
 	}
 }
 
@@ -59,6 +62,8 @@ func (s *stub) rightsRoutes(admin string) map[string]http.HandlerFunc {
 		"GET " + admin + "/users/{id}/role-mappings/realm/composite":             s.userRealmRights,
 		"GET " + admin + "/users/{id}/role-mappings/clients/{client}/composite":  s.userClientRights,
 		"GET " + admin + "/roles-by-id/{id}/composites":                          s.roleParts,
+		"GET " + admin + "/default-groups":                                       s.defaultGroups,
+		"GET " + admin + "/groups/{id}":                                          s.groupByID,
 		"GET " + admin + "/groups/{id}/role-mappings":                            s.groupMappings,
 		"GET " + admin + "/groups/{id}/role-mappings/realm/composite":            s.groupRealmRights,
 		"GET " + admin + "/groups/{id}/role-mappings/clients/{client}/composite": s.groupClientRights,
@@ -73,6 +78,8 @@ const (
 	userClientRoute   = "GET users/{id}/role-mappings/clients/{client}/composite"
 	partsRoute        = "GET roles-by-id/{id}/composites"
 	groupRoute        = "GET group-by-path/{path...}"
+	groupByIDRoute    = "GET groups/{id}"
+	defaultsRoute     = "GET default-groups"
 	groupRolesRoute   = "GET groups/{id}/role-mappings"
 	groupRealmRoute   = "GET groups/{id}/role-mappings/realm/composite"
 	groupClientRoute  = "GET groups/{id}/role-mappings/clients/{client}/composite"
@@ -174,7 +181,33 @@ func (s *stub) carriedByClient(group string) map[string][]string {
 // groupOf is a group as the admin API shows it. Its id is a hexadecimal number for
 // Keycloak and something with no slash here.
 func (s *stub) groupOf(group string) map[string]any {
-	return map[string]any{"id": "group-" + strings.ReplaceAll(group, "/", "-in-") + s.remade, "name": path.Base(group), "path": "/" + group}
+	id := func(group string) string { return "group-" + strings.ReplaceAll(group, "/", "-in-") + s.remade }
+	shown := map[string]any{"id": id(group), "name": path.Base(group), "path": "/" + group}
+	if parent := path.Dir(group); parent != "." {
+		shown["parentId"] = id(parent)
+	}
+	return shown
+}
+
+// answerGroup answers with the group, and the roles of clients that it carries itself.
+func (s *stub) answerGroup(w http.ResponseWriter, group string) {
+	shown := s.groupOf(group)
+	shown["clientRoles"] = s.carriedByClient(group)
+	answerJSON(w, shown)
+}
+
+func (s *stub) groupByID(w http.ResponseWriter, r *http.Request) {
+	if group, ok := s.groupPath(w, r); ok {
+		s.answerGroup(w, group)
+	}
+}
+
+func (s *stub) defaultGroups(w http.ResponseWriter, _ *http.Request) {
+	shown := []map[string]any{}
+	for _, group := range s.rights.defaultGroups {
+		shown = append(shown, s.groupOf(group))
+	}
+	answerJSON(w, shown)
 }
 
 func (s *stub) userRoles(w http.ResponseWriter, r *http.Request) {

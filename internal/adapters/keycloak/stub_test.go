@@ -101,7 +101,7 @@ func newStub(t *testing.T) *stub {
 	t.Helper()
 	s := &stub{
 		name: stubRealm, secret: stubSecret, users: map[string]*stubUser{}, account: serviceAccount(),
-		roles:  map[string]string{"teller": "role-1", "a/b": "role-2", "100%": "role-3", "auditor": "role-4", "chief": "role-5", "operator": "role-6"},
+		roles:  map[string]string{"teller": "role-1", "a/b": "role-2", "100%": "role-3", "auditor": "role-4", "chief": "role-5", "operator": "role-6", "everybody": "role-7", "offline_access": "role-8"},
 		groups: map[string]bool{"tellers": true, "branches": true, "branches/north": true, "head": true, "head/board": true},
 		rights: newStubRights(),
 		policy: "length(8) and notUsername(undefined)", hasPolicy: 8, tokens: map[string]bool{}, lifetime: 300, active: map[string]bool{}, sessions: map[string]string{},
@@ -298,7 +298,7 @@ func (s *stub) authenticate(w http.ResponseWriter, r *http.Request) bool {
 }
 
 func (s *stub) realm(w http.ResponseWriter, _ *http.Request) {
-	answerJSON(w, map[string]any{"realm": s.name, "enabled": true, "passwordPolicy": s.policy, "registrationEmailAsUsername": s.byEmail})
+	answerJSON(w, map[string]any{"realm": s.name, "enabled": true, "passwordPolicy": s.policy, "registrationEmailAsUsername": s.byEmail, "defaultRole": s.whole("everybody")})
 }
 
 func (s *stub) role(w http.ResponseWriter, r *http.Request) {
@@ -315,9 +315,7 @@ func (s *stub) group(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusNotFound, `{"error":"Group path does not exist"}`)
 		return
 	}
-	shown := s.groupOf(path)
-	shown["clientRoles"] = s.carriedByClient(path)
-	answerJSON(w, shown)
+	s.answerGroup(w, path)
 }
 
 // find looks users up as Keycloak does: without "exact" by part of the name, and with

@@ -21,11 +21,12 @@ func newSubject(t *testing.T) porttest.Subject {
 	t.Helper()
 	policy := domain.PasswordPolicy{MinLength: 12, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1, NotUsername: true}
 	p := memory.New(memory.Realm{
-		Roles:          []domain.RealmRole{"teller", "auditor", "chief", "watcher"},
+		Roles:          []domain.RealmRole{"teller", "auditor", "chief", "watcher", "everybody"},
 		Groups:         []domain.Group{"tellers", "head", "head/board"},
-		Contains:       map[domain.RealmRole][]domain.RealmRole{"chief": {"auditor"}, "watcher": {"view-users"}},
+		Contains:       map[domain.RealmRole][]domain.RealmRole{"chief": {"auditor"}, "everybody": {"self-service"}, "watcher": {"view-users"}},
 		Carries:        map[domain.Group][]domain.RealmRole{"tellers": {"teller"}, "head": {"auditor"}},
 		Administration: []domain.RealmRole{"view-users"},
+		Default:        domain.Assignment{Role: "everybody"},
 		Policy:         policy,
 
 		LacksActions:      []domain.RequiredAction{"no-such-action", "TERMS_AND_CONDITIONS"},

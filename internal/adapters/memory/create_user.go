@@ -37,6 +37,7 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 		return domain.CreatedUser{}, err
 	}
 	missing := p.assign(created, user.Assignment)
+	created.join(p.realm.Default)
 	return domain.CreatedUser{
 		ID: p.store(created), MissingGroup: missing, RequiredActions: slices.Clone(created.RequiredActions), Unstored: unstored,
 	}, nil

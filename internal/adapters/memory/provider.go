@@ -42,6 +42,9 @@ type Realm struct {
 	// such as Keycloak's roles of realm-management.
 	Administration []domain.RealmRole
 
+	// Default is what every new user gets, whoever makes it.
+	Default domain.Assignment
+
 	// LacksActions are required actions that the realm does not know or has switched off,
 	// LacksAttributes attributes that it does not keep.
 	LacksActions    []domain.RequiredAction
@@ -95,7 +98,7 @@ func (p *Provider) AddUser(user domain.User, password string, in ...domain.Assig
 	added := &account{User: copyUser(user), password: domain.NewSecret(password)}
 	added.Attributes = nil
 	p.set(added, user.Attributes)
-	for _, assignment := range in {
+	for _, assignment := range slices.Concat(in, []domain.Assignment{p.realm.Default}) {
 		if assignment.Role != "" && !slices.Contains(p.realm.Roles, assignment.Role) {
 			return "", &domain.Error{Kind: domain.UnknownRole}
 		}

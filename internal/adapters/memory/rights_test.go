@@ -76,7 +76,7 @@ func TestPrivileges_NamesEachOnceAndInOrder(t *testing.T) {
 
 	privileges, err := p.Privileges(t.Context(), id, []domain.RealmRole{"watcher", "teller", "query-users", "auditor", "teller"})
 	require.NoError(t, err)
-	assert.Equal(t, []domain.RealmRole{"auditor", "query-users", "teller", "view-users", "watcher"}, privileges)
+	assert.Equal(t, []domain.RealmRole{"auditor", "query-users", "teller", "view-users", "watcher"}, privileges.Roles)
 }
 
 func TestGroups_AreOrdered(t *testing.T) {

@@ -86,6 +86,21 @@ func (mr *MockIdentityProviderMockRecorder) CreateUser(ctx, user any) *gomock.Ca
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "CreateUser", reflect.TypeOf((*MockIdentityProvider)(nil).CreateUser), ctx, user)
 }
 
+// DefaultRights mocks base method.
+func (m *MockIdentityProvider) DefaultRights(ctx context.Context) (domain.Rights, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "DefaultRights", ctx)
+	ret0, _ := ret[0].(domain.Rights)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// DefaultRights indicates an expected call of DefaultRights.
+func (mr *MockIdentityProviderMockRecorder) DefaultRights(ctx any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "DefaultRights", reflect.TypeOf((*MockIdentityProvider)(nil).DefaultRights), ctx)
+}
+
 // Details mocks base method.
 func (m *MockIdentityProvider) Details(ctx context.Context, id domain.UserID) (domain.AccountDetails, error) {
 	m.ctrl.T.Helper()
@@ -176,10 +191,10 @@ func (mr *MockIdentityProviderMockRecorder) PasswordPolicy(ctx any) *gomock.Call
 }
 
 // Privileges mocks base method.
-func (m *MockIdentityProvider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error) {
+func (m *MockIdentityProvider) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (domain.Privileges, error) {
 	m.ctrl.T.Helper()
 	ret := m.ctrl.Call(m, "Privileges", ctx, id, roles)
-	ret0, _ := ret[0].([]domain.RealmRole)
+	ret0, _ := ret[0].(domain.Privileges)
 	ret1, _ := ret[1].(error)
 	return ret0, ret1
 }

@@ -12,7 +12,7 @@ import (
 // allObeyContext are the clauses about an ended context.
 func allObeyContext() []string {
 	clauses := writesObeyContext()
-	for _, method := range []string{"FindUser", "Memberships", "Groups", "Privileges", "RightsOf", "PasswordPolicy", "Details", "Check"} {
+	for _, method := range []string{"FindUser", "Memberships", "Groups", "Privileges", "RightsOf", "DefaultRights", "PasswordPolicy", "Details", "Check"} {
 		clauses = append(clauses, method+"/ObeysAnEndedContext")
 	}
 	return clauses
@@ -42,11 +42,15 @@ func around(f *faulty, wrap func(ctx context.Context, method func(context.Contex
 		return groups, err
 	}
 	f.privileges = func(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (privileges []domain.RealmRole, err error) {
-		err = wrap(ctx, func(ctx context.Context) error { privileges, err = p.Privileges(ctx, id, roles); return err })
+		err = wrap(ctx, func(ctx context.Context) error { privileges, err = f.held(ctx, id, roles); return err })
 		return privileges, err
 	}
 	f.rightsOf = func(ctx context.Context, assignment domain.Assignment) (rights domain.Rights, err error) {
 		err = wrap(ctx, func(ctx context.Context) error { rights, err = p.RightsOf(ctx, assignment); return err })
+		return rights, err
+	}
+	f.defaultRights = func(ctx context.Context) (rights domain.Rights, err error) {
+		err = wrap(ctx, func(ctx context.Context) error { rights, err = p.DefaultRights(ctx); return err })
 		return rights, err
 	}
 	f.passwordPolicy = func(ctx context.Context) (policy domain.PasswordPolicy, err error) {

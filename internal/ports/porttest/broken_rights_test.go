@@ -25,7 +25,7 @@ func alterGroups(f *faulty, alter func(id domain.UserID, groups []domain.Group) 
 // alterPrivileges makes Privileges return altered lists.
 func alterPrivileges(f *faulty, alter func(id domain.UserID, asked, held []domain.RealmRole) []domain.RealmRole) {
 	f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
-		held, err := f.Provider.Privileges(ctx, id, asked)
+		held, err := f.held(ctx, id, asked)
 		if err == nil {
 			held = alter(id, asked, held)
 		}
@@ -69,7 +69,7 @@ func without(roles []domain.RealmRole, role domain.RealmRole) []domain.RealmRole
 }
 
 func brokenRights() []brokenProvider {
-	return slices.Concat(brokenGroups(), brokenPrivileges(), overeagerPrivileges(), brokenRightsOf(), brokenRightsManners())
+	return slices.Concat(brokenGroups(), brokenPrivileges(), overeagerPrivileges(), brokenRightsOf(), brokenDefaults(), brokenRightsManners())
 }
 
 func brokenGroups() []brokenProvider {
@@ -288,7 +288,7 @@ func brokenPrivileges() []brokenProvider {
 					if held, ok := kept.Load(key); ok {
 						return slices.Clone(held.([]domain.RealmRole)), nil
 					}
-					held, err := f.Provider.Privileges(ctx, id, asked)
+					held, err := f.held(ctx, id, asked)
 					if err == nil {
 						kept.Store(key, slices.Clone(held))
 					}
@@ -306,7 +306,7 @@ func brokenPrivileges() []brokenProvider {
 			name: "takes privileges that cannot be read for none",
 			fault: func(f *faulty) {
 				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
-					held, _ := f.Provider.Privileges(ctx, id, asked)
+					held, _ := f.held(ctx, id, asked)
 					return held, nil
 				}
 			},
@@ -320,7 +320,7 @@ func brokenPrivileges() []brokenProvider {
 			name: "asks nothing when no role is asked for",
 			fault: func(f *faulty) {
 				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
-					held, err := f.Provider.Privileges(ctx, id, asked)
+					held, err := f.held(ctx, id, asked)
 					if len(asked) == 0 && errors.Is(err, domain.NotFound) {
 						return nil, nil
 					}
@@ -372,7 +372,7 @@ func overeagerPrivileges() []brokenProvider {
 			name: "cannot ask for a role that does not exist",
 			fault: func(f *faulty) {
 				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
-					held, err := f.Provider.Privileges(ctx, id, asked)
+					held, err := f.held(ctx, id, asked)
 					if err == nil && slices.Contains(asked, "astronaut") {
 						return nil, &domain.Error{Kind: domain.UnknownRole}
 					}
@@ -385,7 +385,7 @@ func overeagerPrivileges() []brokenProvider {
 			name: "names every role of the user",
 			fault: func(f *faulty) {
 				alterPrivileges(f, func(id domain.UserID, _, _ []domain.RealmRole) []domain.RealmRole {
-					held, _ := f.Provider.Privileges(context.Background(), id, []domain.RealmRole{"teller", otherRole, "auditor", "chief", "watcher"})
+					held, _ := f.held(context.Background(), id, []domain.RealmRole{"teller", otherRole, "auditor", "chief", "watcher"})
 					return held
 				})
 			},
@@ -425,7 +425,7 @@ func overeagerPrivileges() []brokenProvider {
 					for _, role := range asked {
 						lower = append(lower, domain.RealmRole(strings.ToLower(string(role))))
 					}
-					return f.Provider.Privileges(ctx, id, lower)
+					return f.held(ctx, id, lower)
 				}
 			},
 			breaks: []string{"Privileges/TellsRolesApartByLetterCase"},
@@ -622,6 +622,31 @@ func brokenRightsOf() []brokenProvider {
 	}
 }
 
+func brokenDefaults() []brokenProvider {
+	gives := func(rights domain.Rights) func(f *faulty) {
+		return func(f *faulty) {
+			f.defaultRights = func(ctx context.Context) (domain.Rights, error) {
+				if _, err := f.Provider.DefaultRights(ctx); err != nil {
+					return domain.Rights{}, err
+				}
+				return rights, nil
+			}
+		}
+	}
+	return []brokenProvider{
+		{
+			name:   "overlooks what every user gets",
+			fault:  gives(domain.Rights{}),
+			breaks: []string{"DefaultRights/ContainWhatAUserHoldsUnasked"},
+		},
+		{
+			name:   "takes every role for one that every user gets",
+			fault:  gives(domain.Rights{Roles: []domain.RealmRole{"everybody", "auditor"}}),
+			breaks: []string{"DefaultRights/ContainNothingElse"},
+		},
+	}
+}
+
 func brokenRightsManners() []brokenProvider {
 	return []brokenProvider{
 		{
@@ -682,7 +707,7 @@ func brokenRightsManners() []brokenProvider {
 				var kept sync.Map // of lists of roles, by what they held
 				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
 					first, _ := kept.LoadOrStore(fmt.Sprint(asked), asked)
-					return f.Provider.Privileges(ctx, id, first.([]domain.RealmRole))
+					return f.held(ctx, id, first.([]domain.RealmRole))
 				}
 			},
 			breaks: []string{"EveryMethod/LeavesArgumentsToTheCaller"},
@@ -732,7 +757,7 @@ func brokenRightsManners() []brokenProvider {
 			name: "names users in errors of their privileges",
 			fault: func(f *faulty) {
 				f.privileges = func(ctx context.Context, id domain.UserID, asked []domain.RealmRole) ([]domain.RealmRole, error) {
-					held, err := f.Provider.Privileges(ctx, id, asked)
+					held, err := f.held(ctx, id, asked)
 					return held, f.naming(id, err)
 				}
 			},

@@ -26,6 +26,7 @@ func contextClauses() []Clause {
 		{"Groups", attemptGroups},
 		{"Privileges", attemptPrivileges},
 		{"RightsOf", attemptRightsOf},
+		{"DefaultRights", attemptDefaultRights},
 		{"PasswordPolicy", attemptPasswordPolicy},
 		{"Details", attemptDetails},
 		{"CreateUser", attemptCreateUser},
@@ -90,6 +91,13 @@ func attemptPrivileges(t T, s Subject) attempt {
 	id := s.add(t, plainUser(uniqueName()))
 	return attempt{call: func(ctx context.Context) error {
 		_, err := s.Provider.Privileges(ctx, id, []domain.RealmRole{s.Role})
+		return err
+	}}
+}
+
+func attemptDefaultRights(_ T, s Subject) attempt {
+	return attempt{call: func(ctx context.Context) error {
+		_, err := s.Provider.DefaultRights(ctx)
 		return err
 	}}
 }

@@ -17,6 +17,7 @@ type faulty struct {
 	groups             func(context.Context, domain.UserID) ([]domain.Group, error)
 	privileges         func(context.Context, domain.UserID, []domain.RealmRole) ([]domain.RealmRole, error)
 	rightsOf           func(context.Context, domain.Assignment) (domain.Rights, error)
+	defaultRights      func(context.Context) (domain.Rights, error)
 	passwordPolicy     func(context.Context) (domain.PasswordPolicy, error)
 	details            func(context.Context, domain.UserID) (domain.AccountDetails, error)
 	createUser         func(context.Context, domain.NewUser) (domain.CreatedUser, error)
@@ -51,11 +52,18 @@ func (f *faulty) Groups(ctx context.Context, id domain.UserID) ([]domain.Group, 
 	return f.Provider.Groups(ctx, id)
 }
 
-func (f *faulty) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error) {
+func (f *faulty) Privileges(ctx context.Context, id domain.UserID, roles []domain.RealmRole) (domain.Privileges, error) {
 	if f.privileges != nil {
-		return f.privileges(ctx, id, roles)
+		held, err := f.privileges(ctx, id, roles)
+		return domain.Privileges{Roles: held}, err
 	}
 	return f.Provider.Privileges(ctx, id, roles)
+}
+
+// held is what Privileges of the sound provider returns.
+func (f *faulty) held(ctx context.Context, id domain.UserID, roles []domain.RealmRole) ([]domain.RealmRole, error) {
+	privileges, err := f.Provider.Privileges(ctx, id, roles)
+	return privileges.Roles, err
 }
 
 func (f *faulty) RightsOf(ctx context.Context, assignment domain.Assignment) (domain.Rights, error) {
@@ -63,6 +71,13 @@ func (f *faulty) RightsOf(ctx context.Context, assignment domain.Assignment) (do
 		return f.rightsOf(ctx, assignment)
 	}
 	return f.Provider.RightsOf(ctx, assignment)
+}
+
+func (f *faulty) DefaultRights(ctx context.Context) (domain.Rights, error) {
+	if f.defaultRights != nil {
+		return f.defaultRights(ctx)
+	}
+	return f.Provider.DefaultRights(ctx)
 }
 
 func (f *faulty) PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, error) {

@@ -152,7 +152,8 @@ func (s Subject) privileges(t T, id domain.UserID, roles ...domain.RealmRole) []
 	t.Helper()
 	privileges, err := s.Provider.Privileges(t.Context(), id, roles)
 	require.NoError(t, err, "Privileges fails for a user who exists")
-	return privileges
+	assert.False(t, privileges.Hidden, "the suite's realm shows who administers it")
+	return privileges.Roles
 }
 
 // rightsOf returns what comes with an assignment of a role that exists.

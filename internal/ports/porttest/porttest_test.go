@@ -202,11 +202,12 @@ func bare(s porttest.Subject) porttest.Subject {
 // newRealm returns the realm of the suite's own tests.
 func newRealm() memory.Realm {
 	return memory.Realm{
-		Roles:          []domain.RealmRole{"teller", otherRole, "auditor", "chief", "watcher"},
+		Roles:          []domain.RealmRole{"teller", otherRole, "auditor", "chief", "watcher", "everybody"},
 		Groups:         []domain.Group{"tellers", "head", "head/board"},
 		Contains:       map[domain.RealmRole][]domain.RealmRole{"chief": {"auditor"}, "watcher": {"view-users"}},
 		Carries:        map[domain.Group][]domain.RealmRole{"tellers": {"teller"}, "head": {"auditor"}},
 		Administration: []domain.RealmRole{"view-users"},
+		Default:        domain.Assignment{Role: "everybody"},
 		Policy:         domain.PasswordPolicy{MinLength: 20, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1},
 
 		LacksActions:      []domain.RequiredAction{lackedAction, disabledAction},

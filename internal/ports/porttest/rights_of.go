@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"user-sync-service/internal/domain"
 )
@@ -56,6 +57,44 @@ func rightsOfClauses() []Clause {
 			Check: rightsOfForetellsWhatACreatedUserHolds,
 		},
 	}
+}
+
+func defaultRightsClauses() []Clause {
+	return []Clause{
+		{
+			Name:  "DefaultRights/ContainWhatAUserHoldsUnasked",
+			Why:   "What comes by itself is judged before the user is created; a privileged role that is overlooked makes everybody an administrator.",
+			Check: defaultRightsContainWhatAUserHoldsUnasked,
+		},
+		{
+			Name:  "DefaultRights/ContainNothingElse",
+			Why:   "With a privileged role that nobody gets by itself, users can no longer be created.",
+			Check: defaultRightsContainNothingElse,
+		},
+	}
+}
+
+func defaultRightsContainWhatAUserHoldsUnasked(t T, s Subject) {
+	id, err := s.AddUser(plainUser(uniqueName()), "")
+	require.NoError(t, err, "the hook AddUser failed")
+	assert.Subset(t, s.defaultRights(t).Roles, s.details(t, id).EffectiveRoles)
+}
+
+func defaultRightsContainNothingElse(t T, s Subject) {
+	rights := s.defaultRights(t)
+	for _, role := range []domain.RealmRole{s.Role, s.CarriedRole, s.CompositeRole, s.MissingRole} {
+		assert.NotContains(t, rights.Roles, role)
+	}
+	assert.Empty(t, rights.Administration)
+	assert.Empty(t, rights.Unseen)
+}
+
+// defaultRights returns what every user gets.
+func (s Subject) defaultRights(t T) domain.Rights {
+	t.Helper()
+	rights, err := s.Provider.DefaultRights(t.Context())
+	require.NoError(t, err, "DefaultRights fails")
+	return rights
 }
 
 func rightsOfContainsTheRole(t T, s Subject) {

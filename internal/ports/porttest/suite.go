@@ -143,6 +143,7 @@ func Clauses() []Clause {
 		groupsClauses(),
 		privilegesClauses(),
 		rightsOfClauses(),
+		defaultRightsClauses(),
 		passwordPolicyClauses(),
 		detailsClauses(),
 		createUserClauses(),

@@ -23,6 +23,7 @@ const (
 	opGetRole           operation = "get role"
 	opGetRoleParts      operation = "get role parts"
 	opGetGroup          operation = "get group"
+	opGetDefaultGroups  operation = "get default groups"
 	opGetGroupRoles     operation = "get group roles"
 	opGetOwnRoles       operation = "get own roles"
 	opGetAdministration operation = "get administration rights"

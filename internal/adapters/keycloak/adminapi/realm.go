@@ -17,6 +17,7 @@ type Realm struct {
 	Enabled         *bool  `json:"enabled"`
 	PasswordPolicy  string `json:"passwordPolicy"` // in Keycloak's notation
 	EmailAsUsername bool   `json:"registrationEmailAsUsername"`
+	DefaultRole     Role   `json:"defaultRole"` // whose content every new user gets
 }
 
 // Realm reads the settings.

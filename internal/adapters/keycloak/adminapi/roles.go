@@ -99,8 +99,9 @@ func (c *Client) UnassignRole(ctx context.Context, id domain.UserID, role Role) 
 
 // Group is a group of the realm.
 type Group struct {
-	ID   string `json:"id"`
-	Path string `json:"path"`
+	ID     string `json:"id"`
+	Path   string `json:"path"`
+	Parent string `json:"parentId"` // the id of the group above, if there is one
 	// ClientRoles are the names of the roles of clients that the group carries itself, by
 	// the client's name.
 	ClientRoles map[string][]string `json:"clientRoles"`
@@ -119,6 +120,20 @@ func (c *Client) Group(ctx context.Context, path domain.Group) (Group, error) {
 		err = badAnswer(opGetGroup, "an answer about something else")
 	}
 	return group, err
+}
+
+// GroupByID reads the group with this id, or fails for the reason Missing.
+func (c *Client) GroupByID(ctx context.Context, id string) (Group, error) {
+	group, err := read[Group](ctx, c, opGetGroup, nil, "groups", id)
+	if err == nil && (group.ID != id || !group.isWhole()) {
+		err = badAnswer(opGetGroup, "an answer about something else")
+	}
+	return group, err
+}
+
+// DefaultGroups returns the groups that every new user joins, without their roles.
+func (c *Client) DefaultGroups(ctx context.Context) ([]Group, error) {
+	return list[Group](ctx, c, opGetDefaultGroups, nil, "default-groups")
 }
 
 // EffectiveGroupRoles returns the realm roles that the group carries, with its parents.
