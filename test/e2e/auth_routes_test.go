@@ -66,6 +66,7 @@ var (
 	unavailable     = verdict{http.StatusServiceUnavailable, "provider_unavailable"}
 	forbidden       = verdict{http.StatusForbidden, "forbidden"}
 	protectedUser   = verdict{http.StatusForbidden, "protected_user"}
+	rightsHidden    = verdict{http.StatusServiceUnavailable, "rights_hidden"}
 	rateLimited     = verdict{http.StatusTooManyRequests, "rate_limited"}
 )
 

@@ -25,6 +25,7 @@ const (
 	readAdministration = "GET users/{id}/role-mappings/clients/{id}/composite"
 	readEffectiveRoles = "GET users/{id}/role-mappings/realm/composite"
 	readDirectRoles    = "GET users/{id}/role-mappings/realm"
+	readParts          = "GET roles-by-id/{id}/composites"
 	readGroups         = "GET users/{id}/groups"
 	readActions        = "GET authentication/required-actions"
 	readProfile        = "GET users/profile"
@@ -71,6 +72,8 @@ func TestCalls_PerRoute(t *testing.T) {
 		{"create, cold", http.MethodPost, syncPath, `{"username":"first","email":"first@bank.example","role":"Cashier"}`, 201, []string{
 			introspect, findUser, "GET roles/teller", "GET group-by-path/tellers", "GET groups/{id}/role-mappings/realm/composite",
 			"GET groups/{id}/role-mappings/clients/{id}/composite", readActions, readProfile, postUser, giveRole,
+			// What everybody gets: the default role, one role of the client account in it, and whether all was shown.
+			"GET default-groups", readParts, readParts, findUser, "GET users/{id}/role-mappings",
 		}},
 		{"create, warm", http.MethodPost, syncPath, body, 201, []string{introspect, findUser, postUser, giveRole}},
 		{"exists, cold", http.MethodPost, syncPath, body, 200, []string{introspect, findUser, "GET roles/teller", readGroups, readAdministration, readEffectiveRoles}},

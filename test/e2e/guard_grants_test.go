@@ -157,6 +157,94 @@ func TestGuard_RefusesHiddenPrivileges(t *testing.T) {
 	ledger.unchanged(t, before)
 }
 
+// Whatever the realm gives to everybody it also gives to whom this service creates. The
+// same rights protect the users who have them already.
+func TestGuard_RefusesPrivilegesOfTheDefaults(t *testing.T) {
+	head := func(rep map[string]any, group map[string]any) {
+		group["name"], group["subGroups"] = "head", []any{map[string]any{"name": "a/b"}, map[string]any{"name": "board"}}
+		rep["groups"] = append(rep["groups"].([]any), group)
+		rep["defaultGroups"] = []string{"/tellers", "/head/board"}
+	}
+	inDefaultRole := func(t *testing.T, realm *keycloaktest.Realm, parts ...map[string]any) {
+		makeComposite(t, realm, "default-roles-"+realm.Name, parts...)
+	}
+	for _, c := range []struct {
+		kind, named string
+		mutate      func(rep map[string]any)
+		then        func(t *testing.T, realm *keycloaktest.Realm)
+	}{
+		{"the default role", "admin", nil, func(t *testing.T, realm *keycloaktest.Realm) { inDefaultRole(t, realm, realmRole(t, realm, "admin")) }},
+		{"a right in it", "view-events", nil, func(t *testing.T, realm *keycloaktest.Realm) {
+			inDefaultRole(t, realm, administrationRole(t, realm, "view-events"))
+		}},
+		{"a right in a composite in it, renamed", "manage-users", nil, func(t *testing.T, realm *keycloaktest.Realm) {
+			makeComposite(t, realm, "inner", administrationRole(t, realm, "manage-users"))
+			makeComposite(t, realm, "outer", realmRole(t, realm, "inner"))
+			inDefaultRole(t, realm, realmRole(t, realm, "outer"))
+			role := realmRole(t, realm, "default-roles-"+realm.Name)
+			role["name"] = "everybody"
+			require.NoError(t, realm.Call(t.Context(), http.MethodPut, "/roles-by-id/"+role["id"].(string), role, nil))
+		}},
+		{"a default group's parent", "admin", func(rep map[string]any) { head(rep, map[string]any{"realmRoles": []string{"admin"}}) }, nil},
+		{"a default group with a slash", "view-events", func(rep map[string]any) {
+			head(rep, map[string]any{"clientRoles": map[string]any{"realm-management": []string{"view-events"}}})
+		}, func(t *testing.T, realm *keycloaktest.Realm) {
+			var below []struct{ ID, Name string }
+			require.NoError(t, realm.Call(t.Context(), http.MethodGet, "/groups/"+groupID(t, realm, "head")+"/children", nil, &below))
+			for _, group := range below {
+				call := map[string]string{"a/b": http.MethodPut, "board": http.MethodDelete}[group.Name]
+				require.NoError(t, realm.Call(t.Context(), call, "/default-groups/"+group.ID, nil, nil))
+			}
+		}},
+	} {
+		t.Run(c.kind, func(t *testing.T) {
+			realm := newRealm(t, keycloaktest.RealmOptions{Name: "defaults", CheapHash: true, Mutate: func(rep map[string]any) {
+				if c.mutate != nil {
+					c.mutate(rep)
+				}
+			}})
+			if c.then != nil {
+				c.then(t, realm)
+			}
+			addRealmUser(t, realm, teller("present"))
+			environment := environmentFor(realm, realm.URL)
+			environment["PROTECTED_ROLES"] = "realm-admin,admin"
+			p := serveWith(t, realm, environment)
+			before := len(ledgerOf(t, realm).writes(t))
+			create, enable := writeAttempts()[0].on("", "newcomer"), writeAttempts()[2].on("present", "")
+			answer := create.sendWith(t, p, bearer(p.token))
+			assertVerdict(t, verdict{http.StatusForbidden, "privilege_escalation"}, create, answer)
+			assert.Equal(t, "Nothing was changed: the realm gives the role '"+c.named+"' to every new user.", answer.member(t, "message"))
+			assertVerdict(t, protectedUser, enable, enable.sendWith(t, p, bearer(p.token)))
+			ledgerOf(t, realm).unchanged(t, before)
+			create.body = strings.Replace(create.body, "Cashier", "Admin", 1)
+			answer = create.sendWith(t, p, bearer(p.token))
+			assert.Equal(t, c.named == "admin", answer.status == http.StatusCreated, "an administrator, who may have it: %s", answer.body)
+		})
+	}
+}
+
+// What everybody has, nobody lacks.
+func TestGuard_DefaultsAreNoDrift(t *testing.T) {
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "undrifted", CheapHash: true})
+	add := func(name string) {
+		_, err := realm.CreateUser(t.Context(), map[string]any{"username": name, "email": name + "@bank.example", "emailVerified": true, "enabled": true})
+		require.NoError(t, err)
+	}
+	add("early")
+	makeComposite(t, realm, "counter", realmRole(t, realm, "teller"))
+	makeComposite(t, realm, "default-roles-"+realm.Name, realmRole(t, realm, "counter"))
+	require.NoError(t, realm.Call(t.Context(), http.MethodPut, "/default-groups/"+groupID(t, realm, "tellers"), nil, nil))
+	add("late")
+	p := serveRealm(t, realm, realm.URL)
+	for name, drift := range map[string]string{"early": `"drift":{"group":"tellers"}`, "late": ""} {
+		answer := p.send(t, http.MethodPost, syncPath, fmt.Sprintf(`{"username":%q,"email":"%s@bank.example","role":"Cashier"}`, name, name))
+		require.Equal(t, http.StatusOK, answer.status, answer.body)
+		assert.Equal(t, drift != "", strings.Contains(answer.body, "drift"), answer.body)
+		assert.Contains(t, answer.body, drift)
+	}
+}
+
 // What a group carries is remembered for half a minute; a realm that goes wrong is found
 // out then. This one waits beside the other tests that do.
 func TestGuard_RefusesPrivilegesThatCameLater(t *testing.T) {

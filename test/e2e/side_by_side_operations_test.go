@@ -74,7 +74,7 @@ func randomRead(random *rand.Rand) userOperation {
 	roles := randomRoles(random)
 	return userOperation{fmt.Sprintf("privileges %q", roles), func(ctx context.Context, s side, user domain.User) (any, error) {
 		privileges, err := s.Privileges(ctx, user.ID, roles)
-		return sortedText(privileges), err
+		return sortedText(privileges.Roles), err
 	}}
 }
 

@@ -2,7 +2,6 @@ package keycloaktest
 
 import (
 	"archive/zip"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,8 +25,7 @@ type distribution struct {
 }
 
 // findDistribution returns the cached Keycloak, after fetching it when the cache is empty.
-func findDistribution(ctx context.Context) (distribution, error) {
-	version := cmp.Or(os.Getenv("KEYCLOAK_TEST_VERSION"), "26.4.7")
+func findDistribution(ctx context.Context, version string) (distribution, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return distribution{}, fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -39,16 +39,25 @@ type Server struct {
 // returns when the server answers. The context limits the start only; the server runs until Stop, or until this
 // process ends in whatever way. The error wraps ErrUnavailable when no Keycloak can be had on this machine.
 func Start(ctx context.Context) (*Server, error) {
+	return start(ctx, "KEYCLOAK_TEST_URL", cmp.Or(os.Getenv("KEYCLOAK_TEST_VERSION"), "26.4.7"))
+}
+
+// Start26_7 is Start for a server of the version 26.7.3, or the one of KEYCLOAK_TEST_URL_26_7.
+func Start26_7(ctx context.Context) (*Server, error) {
+	return start(ctx, "KEYCLOAK_TEST_URL_26_7", "26.7.3")
+}
+
+func start(ctx context.Context, running, version string) (*Server, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
 	s := &Server{client: &http.Client{Transport: transport, Timeout: 60 * time.Second}}
 
-	if url := os.Getenv("KEYCLOAK_TEST_URL"); url != "" {
+	if url := os.Getenv(running); url != "" {
 		s.URL = strings.TrimRight(url, "/")
 		s.admin = cmp.Or(os.Getenv("KEYCLOAK_TEST_ADMIN"), "admin")
 		s.password = cmp.Or(os.Getenv("KEYCLOAK_TEST_ADMIN_PASSWORD"), "admin")
 		if _, err := s.bearer(ctx); err != nil {
-			return nil, fmt.Errorf("the Keycloak of KEYCLOAK_TEST_URL: %w", err)
+			return nil, fmt.Errorf("the Keycloak of %s: %w", running, err)
 		}
 		return s, nil
 	}
@@ -57,7 +66,7 @@ func Start(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	dist, err := findDistribution(ctx)
+	dist, err := findDistribution(ctx, version)
 	if err != nil {
 		return nil, err
 	}

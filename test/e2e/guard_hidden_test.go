@@ -1,0 +1,87 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/internal/domain"
+	"user-sync-service/test/keycloaktest"
+)
+
+// Keycloak 26.7 shows who administers a realm only to accounts with view-clients. When
+// that is taken away from the running service, nobody is changed any more, unless the
+// bank says who is protected.
+func TestGuard_HiddenRights(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	server, err := keycloaktest.Start26_7(ctx)
+	if errors.Is(err, keycloaktest.ErrUnavailable) && !keycloaktest.Required() {
+		t.Skip("needs a Keycloak 26.7: ", err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { server.Stop(t.Failed()) })
+	realm := newRealmOn(t, server, keycloaktest.RealmOptions{Name: "hidden", CheapHash: true, SMTPPort: newSink(t).Port(), Mutate: func(rep map[string]any) {
+		service, logIns := rep["clients"].([]any)[0].(map[string]any), rep["clients"].([]any)[1].(map[string]any)
+		logIns["protocolMappers"] = []any{audienceOf(service["clientId"].(string))}
+		rights := rep["users"].([]any)[0].(map[string]any)["clientRoles"].(map[string]any)
+		rights["realm-management"] = []string{"manage-users", "view-realm", "view-clients"}
+	}})
+	keepAttributes(t, realm)
+	for _, name := range []string{"harmless", "harmless.too", "the.keeper"} {
+		addRealmUser(t, realm, domain.User{Username: name, Email: name + "@bank.example", Enabled: true})
+	}
+	administer(t, realm, "users/"+userID(t, realm, "the.keeper"), "realm-admin")
+	environment := environmentFor(realm, realm.URL)
+	environment["ON_EXISTING"] = "repair"
+	p := serveWith(t, realm, environment)
+	assertAll := func(p *program, name string, want verdict) {
+		t.Helper()
+		for _, a := range changes() {
+			assertVerdict(t, want, a, a.on(name, "").sendWith(t, p, bearer(p.token)))
+		}
+	}
+	create := func(name, role string) reply {
+		a := writeAttempts()[0].on("", name)
+		return send(t, a.method, p.URL+a.path, strings.Replace(a.body, "Cashier", role, 1), bearer(p.token))
+	}
+	assertAll(p, "harmless", granted)
+	assertAll(p, "the.keeper", protectedUser)
+	managed := create("managed", "Cashier")
+	require.Equal(t, http.StatusCreated, managed.status, managed.body)
+
+	mapped := "/users/" + userID(t, realm, "service-account-"+realm.ClientID) + "/role-mappings/clients/" + clientUUID(t, realm, "realm-management")
+	require.NoError(t, realm.Call(t.Context(), http.MethodDelete, mapped, []any{administrationRole(t, realm, "view-clients")}, nil))
+	require.NoError(t, realm.Call(t.Context(), http.MethodDelete, "/users/"+managed.member(t, "keycloak_user_id")+"/role-mappings/realm", []any{realmRole(t, realm, "teller")}, nil))
+	require.NoError(t, realm.RevokeServiceTokens(t.Context())) // Its next token comes without the right.
+	ledger := ledgerOf(t, realm)
+	before := len(ledger.writes(t))
+	for _, name := range []string{"harmless", "the.keeper"} {
+		assertAll(p, name, rightsHidden)
+	}
+	drifting := create("managed", "Branch Manager")
+	assert.Equal(t, http.StatusOK, drifting.status, drifting.body)
+	assert.Contains(t, drifting.body, `"drift":{"role":"branch-manager"`)
+	ledger.unchanged(t, before)
+	assert.Equal(t, strconv.Itoa(2*len(changes())), metric(t, p, `usersync_refusals_total{enforced="true",reason="rights_hidden"}`))
+	assert.Contains(t, p.log(), "administrators of the realm cannot be recognised")
+
+	read := attempts()[4].on("the.keeper", "")
+	assertVerdict(t, granted, read, read.sendWith(t, p, bearer(p.token)))
+	assert.Equal(t, http.StatusCreated, create("newcomer", "Accountant").status)
+	makeComposite(t, realm, "Viewer", administrationRole(t, realm, "manage-users"))
+	assert.Equal(t, http.StatusForbidden, create("trapped", "Viewer").status)
+
+	environment["PROTECTED_USERS"] = "the.keeper"
+	named := serveWith(t, realm, environment)
+	assertAll(named, "harmless.too", granted)
+	assertAll(named, "the.keeper", protectedUser)
+}
