@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"user-sync-service/internal/adapters/auditlog"
 	"user-sync-service/internal/adapters/telemetry"
 )
 
@@ -84,7 +85,7 @@ func (o Operation) logger(w io.Writer) *slog.Logger {
 	if o.LogFormat == "text" {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(slog.NewJSONHandler(auditlog.Visible(w), options))
 }
 
 // traces starts the traces, if there is a collector for them. The returned function

@@ -67,7 +67,11 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer audit.Close()
+	defer func() {
+		if err := audit.Close(); err != nil {
+			log.Error("the audit log could not be finished", "error", err.Error())
+		}
+	}()
 	core := app.Config{
 		Provider:        provider,
 		Roles:           domain.DefaultRoleMap(),

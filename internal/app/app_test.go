@@ -72,10 +72,36 @@ func newBench(provider ports.IdentityProvider, change ...func(*app.Config)) *ben
 type auditLog struct {
 	mu                    sync.Mutex
 	events                []domain.AuditEvent
+	strangers, held       int // events of strangers; reservations that are not used
 	reserveErr, recordErr error
 }
 
-func (a *auditLog) Reserve(context.Context) error { return a.reserveErr }
+func (a *auditLog) Reserve(context.Context) (ports.AuditReservation, error) {
+	if a.reserveErr != nil {
+		return nil, a.reserveErr
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held++
+	return held{a}, nil
+}
+
+// held is a reservation.
+type held struct{ *auditLog }
+
+func (h held) Record(ctx context.Context, event domain.AuditEvent) error {
+	h.mu.Lock()
+	h.held--
+	h.mu.Unlock()
+	return h.auditLog.Record(ctx, event)
+}
+
+func (a *auditLog) RecordStranger(ctx context.Context, event domain.AuditEvent) error {
+	a.mu.Lock()
+	a.strangers++
+	a.mu.Unlock()
+	return a.Record(ctx, event)
+}
 
 func (a *auditLog) Record(ctx context.Context, event domain.AuditEvent) error {
 	a.mu.Lock()

@@ -3,10 +3,13 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"user-sync-service/internal/domain"
+	"user-sync-service/internal/ports"
 )
 
 // Mode says what happens to callers who have no right to be there.
@@ -53,6 +56,8 @@ type Attempt struct {
 	confirm func(context.Context) (domain.Actor, error)
 	// changed tells that something was written.
 	changed bool
+	// reservation is the room that the audit log holds for the attempt; nil: none yet.
+	reservation ports.AuditReservation
 }
 
 // fields are what an attempt changes, by the names of the audit log.
@@ -158,9 +163,13 @@ func (s *Service) unlessReporting(ctx context.Context, attempt *Attempt, err err
 // change is noted in any case.
 func (s *Service) write(ctx context.Context, attempt *Attempt, before, after fields, do func() error) error {
 	attempt.note(before, after)
-	if err := s.Audit.Reserve(ctx); err != nil {
-		s.Observer.AuditFailed()
-		return err
+	if attempt.reservation == nil {
+		reservation, err := s.Audit.Reserve(ctx)
+		if err != nil {
+			s.Observer.AuditFailed()
+			return err
+		}
+		attempt.reservation = reservation // Finish uses it.
 	}
 	err := do()
 	attempt.changed = attempt.changed || err == nil
@@ -185,7 +194,7 @@ func (s *Service) Finish(ctx context.Context, attempt *Attempt, err error) error
 			s.Observer.LeftPartial()
 		}
 	}
-	recordErr := s.Audit.Record(context.WithoutCancel(ctx), *event)
+	recordErr := s.record(context.WithoutCancel(ctx), attempt)
 	if recordErr == nil {
 		return err
 	}
@@ -196,10 +205,10 @@ func (s *Service) Finish(ctx context.Context, attempt *Attempt, err error) error
 		slog.String("action", string(event.Action)),
 		slog.String("outcome", string(event.Outcome)),
 		slog.String("reason", string(event.Reason)),
-		slog.String("actor", event.Actor.Name()),
-		slog.String("target", event.TargetUsername),
+		slog.String("actor", brief(event.Actor.Name())),
+		slog.String("target", brief(event.TargetUsername)),
 		slog.String("target_id", string(event.TargetID)),
-		slog.Any("after", event.After),
+		slog.Any("after", briefFields(event.After)),
 		slog.String("request_id", event.RequestID),
 	))
 	if err != nil || !event.Action.Writes() {
@@ -217,6 +226,42 @@ func (s *Service) tellPrivileges(how string, given domain.Assignment) {
 	if len(given.Privileged) > 0 {
 		s.Observer.PrivilegesGiven(how)
 	}
+}
+
+// record keeps the event where the attempt's place is: in its own room, or among strangers.
+func (s *Service) record(ctx context.Context, attempt *Attempt) error {
+	event := attempt.event
+	switch {
+	case attempt.reservation != nil:
+		return attempt.reservation.Record(ctx, event)
+	case s.Access.Mode == Enforce && event.Outcome != domain.Allowed && event.Actor.Name() == "":
+		return s.Audit.RecordStranger(ctx, event)
+	default:
+		return s.Audit.Record(ctx, event)
+	}
+}
+
+// longestLogged is how many bytes of a text are told in the ordinary log.
+const longestLogged = 1024
+
+// brief shortens a text that the caller or the realm chose.
+func brief(text string) string {
+	if len(text) > longestLogged {
+		return strings.ToValidUTF8(text[:longestLogged], "") + "…"
+	}
+	return text
+}
+
+// briefFields shortens what is long, as its text.
+func briefFields(values fields) fields {
+	shortened := make(fields, len(values))
+	for name, value := range values {
+		shortened[name] = value
+		if text := fmt.Sprint(value); len(text) > longestLogged {
+			shortened[name] = brief(text)
+		}
+	}
+	return shortened
 }
 
 // outcomeOf says which failures are a refusal: what was asked for was turned down

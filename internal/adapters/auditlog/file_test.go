@@ -77,6 +77,33 @@ func TestOpen_NamesThePathThatItMayNotOpen(t *testing.T) {
 	}
 }
 
+// Who did what to whom is for nobody else to read, and what others can write proves nothing.
+func TestOpen_RefusesWhatOthersCanReadOrWrite(t *testing.T) {
+	for _, mode := range []os.FileMode{0o640, 0o620, 0o604, 0o602, 0o644, 0o660, 0o666} {
+		path := newPath(t)
+		require.NoError(t, os.WriteFile(path, []byte("x\n"), 0o600))
+		pipe := path + ".pipe"
+		require.NoError(t, unix.Mkfifo(pipe, 0o600))
+		reader, err := os.OpenFile(pipe, os.O_RDONLY|unix.O_NONBLOCK, 0)
+		require.NoError(t, err)
+		for _, path := range []string{path, pipe} {
+			require.NoError(t, os.Chmod(path, mode))
+			_, err := Open(path)
+			require.ErrorContains(t, err, fmt.Sprintf("%04o: chmod 600 %s", mode, path))
+			require.NoError(t, os.Chmod(path, 0o600))
+			open(t, path)
+		}
+		require.NoError(t, reader.Close())
+	}
+	if os.Geteuid() == 0 {
+		path := newPath(t)
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+		require.NoError(t, os.Chown(path, 65534, -1))
+		_, err := Open(path)
+		require.ErrorContains(t, err, "belongs to the user 65534")
+	}
+}
+
 // asNobody does work without root's right to open every file, which the system knows
 // thread by thread.
 func asNobody(work func() error) error {
@@ -104,10 +131,9 @@ func TestRecord_LosesAndMixesNothing(t *testing.T) {
 	for writer := range writers {
 		all.Go(func() {
 			for i := range each {
-				assert.NoError(t, log.Reserve(t.Context()))
 				event := fullEvent()
 				event.RequestID = fmt.Sprintf("%d-%d", writer, i)
-				assert.NoError(t, log.Record(t.Context(), event))
+				assert.NoError(t, reserved(t, log, event))
 			}
 		})
 	}
@@ -138,7 +164,7 @@ func TestReserve_DoesNotOutwaitTheContext(t *testing.T) {
 	defer log.release()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := log.Reserve(ctx)
+	_, err := log.Reserve(ctx)
 	requireUnavailable(t, err)
 	assert.ErrorIs(t, err, context.Canceled)
 }
@@ -147,23 +173,23 @@ func TestReserve_WritesNothing(t *testing.T) {
 	path := newPath(t)
 	log := open(t, path)
 	for range 3 {
-		require.NoError(t, log.Reserve(t.Context()))
+		require.NoError(t, reserve(t, log))
 	}
 	assert.Empty(t, read(t, path))
 	record(t, log, "1")
-	require.NoError(t, log.Reserve(t.Context()))
-	assert.Equal(t, lineOf(t, request("1")), read(t, path))
+	require.NoError(t, reserve(t, log))
+	assert.Equal(t, []string{"1"}, requestIDs(t, read(t, path)))
 }
 
 func TestLog_FollowsARotationByRename(t *testing.T) {
-	for name, reserve := range map[string]bool{"a write": true, "a read, which reserves nothing": false} {
+	for name, writes := range map[string]bool{"a write": true, "a read, which reserves nothing": false} {
 		t.Run(name, func(t *testing.T) {
 			path := newPath(t)
 			log := open(t, path)
 			record(t, log, "1")
 			require.NoError(t, os.Rename(path, path+".1"))
-			if reserve {
-				require.NoError(t, log.Reserve(t.Context()))
+			if writes {
+				require.NoError(t, reserve(t, log))
 			}
 			record(t, log, "2")
 			assert.Equal(t, []string{"1"}, requestIDs(t, read(t, path+".1")))
@@ -181,8 +207,12 @@ func TestLog_FollowsARotationWithANewFileInPlace(t *testing.T) {
 	record(t, log, "1")
 	require.NoError(t, os.Rename(path, path+".1"))
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	require.NoError(t, os.Chmod(path, 0o644)) // logrotate's "create" has its own ideas.
 	record(t, log, "2")
 	assert.Equal(t, []string{"2"}, requestIDs(t, read(t, path)))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode(), "a service at work does not stop for that")
 }
 
 func TestLog_MakesARemovedFileAnew(t *testing.T) {
@@ -197,10 +227,10 @@ func TestLog_MakesARemovedFileAnew(t *testing.T) {
 func TestLog_GoesOnInATruncatedFile(t *testing.T) {
 	path := newPath(t)
 	log := open(t, path)
-	require.NoError(t, log.Reserve(t.Context()))
+	require.NoError(t, reserve(t, log))
 	record(t, log, "1")
 	require.NoError(t, os.Truncate(path, 0))
-	require.NoError(t, log.Reserve(t.Context()))
+	require.NoError(t, reserve(t, log))
 	record(t, log, "2")
 	assert.Equal(t, []string{"2"}, requestIDs(t, read(t, path)))
 }
@@ -212,14 +242,14 @@ func TestLog_RefusesWhileThePathLeadsNowhere(t *testing.T) {
 	path := filepath.Join(dir, "audit.log")
 	log := open(t, path)
 	require.NoError(t, os.Rename(dir, dir+".old"))
-	err := log.Reserve(t.Context())
+	err := reserve(t, log)
 	requireUnavailable(t, err)
 	assert.Contains(t, err.Error(), path)
 	requireUnavailable(t, log.Record(t.Context(), fullEvent()))
 
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	record(t, log, "1")
-	assert.NoError(t, log.Reserve(t.Context()))
+	assert.NoError(t, reserve(t, log))
 	assert.Equal(t, []string{"1"}, requestIDs(t, read(t, path)))
 }
 
@@ -228,41 +258,7 @@ func TestLog_TakesNothingOnceClosed(t *testing.T) {
 	log := open(t, path)
 	record(t, log, "1")
 	require.NoError(t, log.Close())
-	requireUnavailable(t, log.Reserve(t.Context()))
+	requireUnavailable(t, reserve(t, log))
 	requireUnavailable(t, log.Record(t.Context(), fullEvent()))
 	assert.Equal(t, []string{"1"}, requestIDs(t, read(t, path)))
-}
-
-func BenchmarkRecord(b *testing.B) {
-	log, err := Open(filepath.Join(b.TempDir(), "audit.log"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer log.Close()
-	event := fullEvent()
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := log.Reserve(b.Context()); err != nil {
-			b.Fatal(err)
-		}
-		if err := log.Record(b.Context(), event); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// What goes to a stream shows the cost without the disk.
-func BenchmarkRecord_Stream(b *testing.B) {
-	file, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer file.Close()
-	log, event := New(file), fullEvent()
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := log.Record(b.Context(), event); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

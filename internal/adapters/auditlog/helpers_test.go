@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,28 @@ func open(t *testing.T, path string) *Log {
 	return log
 }
 
+// reserve is Reserve where only the error counts: the room is given back at once.
+func reserve(t testing.TB, log *Log) error {
+	t.Helper()
+	_, err := log.Reserve(t.Context())
+	if err == nil {
+		log.turn <- struct{}{}
+		log.reserved--
+		log.release()
+	}
+	return err
+}
+
+// reserved records the event of an attempt with a reservation.
+func reserved(t testing.TB, log *Log, event domain.AuditEvent) error {
+	t.Helper()
+	reservation, err := log.Reserve(t.Context())
+	if err != nil {
+		return err
+	}
+	return reservation.Record(t.Context(), event)
+}
+
 // record records requests with these ids.
 func record(t *testing.T, log *Log, ids ...string) {
 	t.Helper()
@@ -66,9 +89,9 @@ func record(t *testing.T, log *Log, ids ...string) {
 }
 
 // requireUnavailable checks the error and that it tells nothing of fullEvent.
-func requireUnavailable(t *testing.T, err error) {
+func requireUnavailable(t *testing.T, err error, why ...any) {
 	t.Helper()
-	require.ErrorIs(t, err, domain.AuditUnavailable)
+	require.ErrorIs(t, err, domain.AuditUnavailable, why...)
 	failure := domain.AsError(err)
 	require.Error(t, failure.Err, "the cause is for the log")
 	for _, content := range []string{"anna", "ben", "203.0.113", "req-1"} {
@@ -84,22 +107,43 @@ func read(t *testing.T, path string) string {
 	return string(content)
 }
 
-// requestIDs decodes a log of whole lines, each of them an event, and returns their
-// request ids.
+// requestIDs decodes a log of whole lines, each of them an event in its place, and returns
+// their request ids.
 func requestIDs(t *testing.T, content string) []string {
 	t.Helper()
 	var ids []string
+	last := make(map[string]uint64) // sequence, by instance
 	for text := range bytes.Lines([]byte(content)) {
 		var decoded struct {
 			Type      string `json:"type"`
+			Instance  string `json:"instance"`
+			Sequence  uint64 `json:"sequence"`
 			RequestID string `json:"request_id"`
 		}
 		require.True(t, bytes.HasSuffix(text, []byte("\n")), "a torn line at the end: %s", text)
 		require.NoError(t, json.Unmarshal(text, &decoded), "no whole line: %s", text)
 		require.Equal(t, "audit", decoded.Type)
+		require.Len(t, decoded.Instance, 26)
+		if before, found := last[decoded.Instance]; found {
+			require.Equal(t, before+1, decoded.Sequence, "a gap")
+		}
+		last[decoded.Instance] = decoded.Sequence
 		ids = append(ids, decoded.RequestID)
 	}
 	return ids
+}
+
+// summaries decodes the lines, which may be events too.
+func summaries(t *testing.T, content string) []summary {
+	t.Helper()
+	requestIDs(t, content)
+	var lines []summary
+	for text := range strings.Lines(content) {
+		var decoded summary
+		require.NoError(t, json.Unmarshal([]byte(text), &decoded))
+		lines = append(lines, decoded)
+	}
+	return lines
 }
 
 // mountTmpfs makes a file system of its own, which can run full without harm to others.

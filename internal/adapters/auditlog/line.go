@@ -3,31 +3,36 @@ package auditlog
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
+	"io"
+	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"user-sync-service/internal/domain"
 )
 
 const (
-	// marker tells an event from a line of the ordinary log. It comes first, so that plain
-	// text tools find it.
-	marker = "audit"
+	// head begins each line. The type comes first, so that plain text tools tell an event from
+	// a line of the ordinary log.
+	head = `{"type":"audit","instance":"%s","sequence":%d,`
+	// longestHead is more than it ever takes, with the newline that ends a torn line.
+	longestHead = 128
+	// longestLine is more than any line has, in bytes: a reservation must know.
+	longestLine = 16 << 10
+	// longestFrame is more than the names of the members take, and what shows that something
+	// was left out.
+	longestFrame = 1 << 10
 	// timeFormat is RFC 3339 with all nine digits, so that times sort as text.
 	timeFormat = "2006-01-02T15:04:05.000000000Z07:00"
-	// longestText is how many characters are kept of a text from the request: one request
-	// must not fill the disk.
-	longestText = 256
 )
 
-// line is the wire form of an event. Searches of the log rely on its names and order.
+// line is the wire form of an event behind its head. Searches of the log rely on its names
+// and order.
 type line struct {
-	Type          string         `json:"type"`
 	Time          string         `json:"time"`
-	Action        domain.Action  `json:"action"`
+	Action        string         `json:"action"`
 	Outcome       domain.Outcome `json:"outcome"`
 	Reason        domain.Kind    `json:"reason,omitempty"`
 	NotEnforced   domain.Kind    `json:"not_enforced,omitempty"`
@@ -49,66 +54,101 @@ type actor struct {
 }
 
 type target struct {
-	Username string        `json:"username"`
-	ID       domain.UserID `json:"id"`
+	Username string `json:"username"`
+	ID       string `json:"id"`
 }
 
 type mapping struct {
-	FineractRole string           `json:"fineract_role"`
-	RealmRole    domain.RealmRole `json:"realm_role"`
-	Group        domain.Group     `json:"group"`
+	FineractRole string `json:"fineract_role"`
+	RealmRole    string `json:"realm_role"`
+	Group        string `json:"group"`
 }
 
-// cut shortens a text to longestText.
-func cut(text string) string {
-	if characters := []rune(text); len(characters) > longestText {
-		return string(characters[:longestText]) + "…"
-	}
-	return text
-}
-
-// encode returns the event's line with its newline.
-func encode(event domain.AuditEvent) ([]byte, error) {
-	var encoded bytes.Buffer
-	encoder := json.NewEncoder(&encoded)
-	encoder.SetEscapeHTML(false)
-	who := actor(event.Actor)
-	who.Roles = append([]string{}, who.Roles...) // Never null: that would be a second way to say none.
-	err := encoder.Encode(line{
-		Type:          marker,
+// encode returns the event's line, without its head and with its newline. Who did what to
+// whom comes before how: it has its part of the line whatever the rest is.
+func encode(event domain.AuditEvent) []byte {
+	left := budget(longestLine - longestHead - longestFrame)
+	l := line{
 		Time:          event.Time.UTC().Format(timeFormat),
-		Action:        event.Action,
+		Action:        left.text(string(event.Action)),
 		Outcome:       event.Outcome,
 		Reason:        event.Reason,
 		NotEnforced:   event.NotEnforced,
-		Actor:         who,
-		ClientAddress: event.ClientAddress,
-		ForwardedFor:  cut(event.ForwardedFor),
-		RequestID:     event.RequestID,
-		TraceID:       event.TraceID,
-		Target:        target{Username: cut(event.TargetUsername), ID: event.TargetID},
-		Mapping:       mapping{cut(event.FineractRole), event.Assignment.Role, event.Assignment.Group},
-		Before:        event.Before,
-		After:         event.After,
-	})
-	if err != nil {
-		// The cause is left out: it may quote the value.
-		return nil, errors.New("the fields before or after the change cannot be encoded")
+		Actor:         actor{Subject: left.text(event.Actor.Subject), Username: left.text(event.Actor.Username)},
+		ClientAddress: left.text(event.ClientAddress),
+		ForwardedFor:  left.end(event.ForwardedFor),
+		RequestID:     left.text(event.RequestID),
+		TraceID:       left.text(event.TraceID),
+		Target:        target{left.text(event.TargetUsername), left.text(string(event.TargetID))},
+		Mapping:       mapping{left.text(event.FineractRole), left.text(string(event.Assignment.Role)), left.text(string(event.Assignment.Group))},
 	}
-	return append(escapeControls(strings.TrimSuffix(encoded.String(), "\n")), '\n'), nil
+	l.After = left.object(plain(event.After), deepest)
+	l.Before = left.object(plain(event.Before), deepest)
+	l.Actor.Roles = left.texts(event.Actor.Roles)
+	return marshal(l)
 }
 
-// escapeControls escapes characters that JSON allows in a text but that a terminal obeys or
-// a program takes for the end of a line: a name must not change how the log reads. The
-// escapes are JSON's own, so a name comes out as it went in.
-func escapeControls(encoded string) []byte {
+// encodeSummary is encode for what stands for many events.
+func encodeSummary(since, until time.Time, more suppressed) []byte {
+	return marshal(summary{until.UTC().Format(timeFormat), domain.Refused, since.UTC().Format(timeFormat), more})
+}
+
+// marshal returns what is behind the head of a line. It is given texts, numbers and the
+// like only, which can always be encoded.
+func marshal(rest any) []byte {
+	var encoded bytes.Buffer
+	encoder := json.NewEncoder(&encoded)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(rest) // It ends with a newline.
+	text := bytes.TrimSuffix(encoded.Bytes(), []byte("\n"))
+	return append(escape(bytes.TrimPrefix(text, []byte("{"))), '\n')
+}
+
+// escape writes characters that JSON allows in a text, but that a terminal obeys, that a
+// program takes for the end of a line or that a reader cannot see, as JSON's own escapes: a
+// name must not change how the log reads, and it comes out as it went in.
+func escape(encoded []byte) []byte {
 	escaped := make([]byte, 0, len(encoded)+1)
-	for _, r := range encoded {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			escaped = fmt.Appendf(escaped, `\u%04x`, r) // None of them needs more digits.
-			continue
+	for len(encoded) > 0 {
+		r, size := utf8.DecodeRune(encoded)
+		switch {
+		case r == utf8.RuneError || shows(r):
+			escaped = append(escaped, encoded[:size]...)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			escaped = appendEscape(appendEscape(escaped, high), low)
+		default:
+			escaped = appendEscape(escaped, r)
 		}
-		escaped = utf8.AppendRune(escaped, r)
+		encoded = encoded[size:]
 	}
 	return escaped
+}
+
+func appendEscape(line []byte, r rune) []byte { return fmt.Appendf(line, `\u%04x`, r) }
+
+// shows reports whether a reader sees the character as what it is. Some letters and marks
+// are there not to be seen, and of all spaces only the usual one is known as such.
+func shows(r rune) bool {
+	return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// Visible returns a writer that escapes the lines of a JSON log as those of the audit log
+// are: names get into the ordinary log where the audit log cannot be written.
+func Visible(w io.Writer) io.Writer { return visible{w} }
+
+type visible struct{ w io.Writer }
+
+func (v visible) Write(lines []byte) (int, error) {
+	var written []byte
+	for line := range bytes.Lines(lines) {
+		written = append(written, escape(bytes.TrimSuffix(line, []byte("\n")))...)
+		if bytes.HasSuffix(line, []byte("\n")) {
+			written = append(written, '\n')
+		}
+	}
+	if _, err := v.w.Write(written); err != nil {
+		return 0, err
+	}
+	return len(lines), nil
 }

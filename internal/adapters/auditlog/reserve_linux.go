@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// room is how many bytes are set aside behind the end of the file. At least half of them
-// are there when a change of a user begins: enough for some hundred events under way.
+// room is how many bytes are set aside at once, beyond what is needed. Half of that is for
+// events of those who may be here: strangers do not get it.
 const room = 1 << 20
 
-// reserveRoom makes the file system set room aside behind the file's end, without changing
-// its size: free space that was only looked at may be gone when the event is recorded.
-// Reserved tells that it succeeded before.
-func reserveRoom(file *os.File, reserved bool) error {
+// reserveRoom makes the file system set room aside for so many bytes behind the file's end,
+// without changing its size: free space that was only looked at may be gone when the event
+// is recorded. Reserved tells that it succeeded before.
+func reserveRoom(file *os.File, bytes int64, reserved bool) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
@@ -26,34 +26,42 @@ func reserveRoom(file *os.File, reserved bool) error {
 	// The file's blocks tell what is left of an earlier reservation, also after the file was
 	// truncated. Without a reservation they prove nothing: XFS allots blocks in advance, and
 	// takes them back when space runs out.
-	if reserved && roomLeft(info) >= room/2 {
+	if reserved && roomLeft(info) >= bytes {
 		return nil
 	}
-	err = onDescriptor(file, func(fd int) error {
-		return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, info.Size(), room)
-	})
+	err = fallocate(file, info.Size(), bytes+room)
+	if errors.Is(err, unix.ENOSPC) {
+		err = fallocate(file, info.Size(), bytes)
+	}
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) {
-		return checkFreeSpace(file) // Not every file system can set space aside.
+		return checkFreeSpace(file, bytes) // Not every file system can set space aside.
 	}
 	return os.NewSyscallError("fallocate", err)
 }
 
-// roomLeft returns how many bytes are allotted beyond the file's end.
-func roomLeft(info os.FileInfo) int64 {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0
-	}
-	return stat.Blocks*512 - info.Size() // stat(2): in units of 512 bytes, whatever the block size
+func fallocate(file *os.File, offset, bytes int64) error {
+	return onDescriptor(file, func(fd int) error { return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, offset, bytes) })
 }
 
-// checkFreeSpace checks that the file system has room at this moment.
-func checkFreeSpace(file *os.File) error {
+// roomLeft returns how many bytes are allotted beyond the file's end.
+func roomLeft(info os.FileInfo) int64 {
+	return statOf(info).Blocks*512 - info.Size() // stat(2): in units of 512 bytes, whatever the block size
+}
+
+// statOf returns what Linux says of a file that was opened.
+func statOf(info os.FileInfo) *syscall.Stat_t { return info.Sys().(*syscall.Stat_t) }
+
+func ownerOf(info os.FileInfo) int { return int(statOf(info).Uid) }
+
+func namesOf(info os.FileInfo) int { return int(statOf(info).Nlink) } //nolint:gosec // Few.
+
+// checkFreeSpace checks that the file system has ample room at this moment.
+func checkFreeSpace(file *os.File, bytes int64) error {
 	var stat unix.Statfs_t
 	if err := onDescriptor(file, func(fd int) error { return unix.Fstatfs(fd, &stat) }); err != nil {
 		return os.NewSyscallError("fstatfs", err)
 	}
-	if free := stat.Bavail * uint64(stat.Bsize); free < room { //nolint:gosec // A block size is positive.
+	if free := int64(stat.Bavail) * stat.Bsize; free < bytes+room { //nolint:gosec // No disk has so many.
 		return fmt.Errorf("%d bytes are left in the file system: %w", free, unix.ENOSPC)
 	}
 	return nil

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"user-sync-service/internal/ports"
 )
 
 // recordUntilFull records events until that fails and returns how many there were.
@@ -34,10 +36,10 @@ func wholeLines(t *testing.T, path string) []string {
 }
 
 func TestReserve_RefusesOnASmallFileSystem(t *testing.T) {
-	dir := mountTmpfs(t, "64k")
+	dir := mountTmpfs(t, "12k")
 	path := filepath.Join(dir, "audit.log")
 	log := open(t, path)
-	err := log.Reserve(t.Context())
+	err := reserve(t, log)
 	requireUnavailable(t, err)
 	assert.ErrorIs(t, err, unix.ENOSPC)
 	assert.Contains(t, err.Error(), path)
@@ -47,32 +49,87 @@ func TestReserve_RefusesOnASmallFileSystem(t *testing.T) {
 }
 
 // The promise of the whole package: whoever was allowed to write gets on record, however
-// full the disk is meanwhile; and once that is not sure any more, nobody may write.
+// full the disk is meanwhile and whoever else would like to be; and once that is not sure
+// any more, nobody may write.
 func TestReserve_HoldsRoomForTheAttemptsUnderWay(t *testing.T) {
 	dir := mountTmpfs(t, "4m")
 	path := filepath.Join(dir, "audit.log")
 	log := open(t, path)
-	require.NoError(t, log.Reserve(t.Context()))
+	require.NoError(t, reserve(t, log))
 	assert.Empty(t, read(t, path))
 	filler := fill(t, dir)
 
-	allowed := 0
-	for ; log.Reserve(t.Context()) == nil; allowed++ {
-		require.NoError(t, log.Record(t.Context(), fullEvent()), "allowed, but not on record")
+	var underWay []ports.AuditReservation
+	for {
+		reservation, err := log.Reserve(t.Context())
+		if err != nil {
+			requireUnavailable(t, err)
+			break
+		}
+		underWay = append(underWay, reservation)
 	}
-	assert.Greater(t, allowed, 100, "half of the room was there for attempts")
-	underWay := recordUntilFull(t, log)
-	assert.Greater(t, underWay, 100, "the other half for those under way")
-	requireUnavailable(t, log.Reserve(t.Context()))
-	assert.Len(t, wholeLines(t, path), allowed+underWay)
+	assert.Greater(t, len(underWay), 60)
+	others := recordUntilFull(t, log)
+	stranger := log.RecordStranger(t.Context(), fullEvent())
+	requireUnavailable(t, stranger)
+	require.ErrorIs(t, stranger, unix.ENOSPC)
+	longest := fullEvent()
+	longest.Before = map[string]any{"a": strings.Split(strings.Repeat(strings.Repeat("\u200b", 256)+",", 20), ",")}
+	require.Greater(t, len(lineOf(t, longest)), longestLine/2)
+	for _, reservation := range underWay {
+		require.NoError(t, reservation.Record(t.Context(), longest), "allowed, but not on record")
+	}
+	assert.Len(t, requestIDs(t, read(t, path)), len(underWay)+others, "and no torn line")
+	require.NoError(t, reserve(t, log), "what was held and not needed is free")
+	for _, reservation := range underWay[:2] {
+		require.NoError(t, reservation.Record(t.Context(), fullEvent()), "it has no second room, but there is some")
+	}
+	assert.Zero(t, log.reserved)
+	recordUntilFull(t, log)
+	requireUnavailable(t, reserve(t, log))
 
 	require.NoError(t, os.Remove(filler))
 	before := len(read(t, path))
 	record(t, log, "1", "2")
-	require.NoError(t, log.Reserve(t.Context()))
+	require.NoError(t, reserve(t, log))
 	rest := strings.TrimPrefix(read(t, path)[before:], "\n") // The last line may be torn.
 	assert.Equal(t, []string{"1", "2"}, requestIDs(t, rest))
 	assert.NotContains(t, read(t, path), "\n\n")
+}
+
+// The last room on a full disk is for those who may be here.
+func TestRecordStranger_LeavesTheLastRoomToOthers(t *testing.T) {
+	dir := mountTmpfs(t, "4m")
+	log := open(t, filepath.Join(dir, "audit.log"))
+	require.NoError(t, reserve(t, log))
+	fill(t, dir)
+	var err error
+	for count := 0; err == nil && count < 10_000; count++ {
+		log.strangers.whole = 0 // None of them is left out for being one of many.
+		err = log.RecordStranger(t.Context(), fullEvent())
+	}
+	requireUnavailable(t, err)
+	for range 100 {
+		require.NoError(t, reserved(t, log, fullEvent()))
+	}
+}
+
+// A rotation while the disk is full has no room for those under way in the new file.
+func TestReservation_KeepsItsRoomThroughARotation(t *testing.T) {
+	dir := mountTmpfs(t, "4m")
+	path := filepath.Join(dir, "audit.log")
+	log := open(t, path)
+	reservation, err := log.Reserve(t.Context())
+	require.NoError(t, err)
+	filler := fill(t, dir)
+	require.NoError(t, os.Rename(path, path+".1"))
+	requireUnavailable(t, reserve(t, log))
+	requireUnavailable(t, log.Record(t.Context(), request("1")))
+	require.NoError(t, reservation.Record(t.Context(), request("2")))
+	assert.Equal(t, []string{"2"}, requestIDs(t, read(t, path+".1")))
+	require.NoError(t, os.Remove(filler))
+	record(t, log, "3")
+	assert.Equal(t, []string{"3"}, requestIDs(t, read(t, path)))
 }
 
 // Room made again is enough: nobody has to record something first, as long as no event
@@ -81,9 +138,9 @@ func TestReserve_SucceedsOnceThereIsRoomAgain(t *testing.T) {
 	dir := mountTmpfs(t, "4m")
 	log := open(t, filepath.Join(dir, "audit.log"))
 	filler := fill(t, dir)
-	requireUnavailable(t, log.Reserve(t.Context()))
+	requireUnavailable(t, reserve(t, log))
 	require.NoError(t, os.Remove(filler))
-	assert.NoError(t, log.Reserve(t.Context()))
+	assert.NoError(t, reserve(t, log))
 }
 
 func TestReserve_NoticesThatTheRoomWasGivenBack(t *testing.T) {
@@ -95,41 +152,38 @@ func TestReserve_NoticesThatTheRoomWasGivenBack(t *testing.T) {
 			dir := mountTmpfs(t, "4m")
 			path := filepath.Join(dir, "audit.log")
 			log := open(t, path)
-			require.NoError(t, log.Reserve(t.Context()))
+			require.NoError(t, reserve(t, log))
 			record(t, log, "1")
 			require.NoError(t, lose(path))
 			filler := fill(t, dir)
-			requireUnavailable(t, log.Reserve(t.Context()))
+			requireUnavailable(t, reserve(t, log))
 			require.NoError(t, os.Remove(filler))
-			assert.NoError(t, log.Reserve(t.Context()))
+			assert.NoError(t, reserve(t, log))
 		})
 	}
 }
 
 // Asking anew for every write would be a change of the file system each time.
-func TestReserve_AsksAgainOnlyWhenHalfIsUsed(t *testing.T) {
-	dir := mountTmpfs(t, "4m")
-	path := filepath.Join(dir, "audit.log")
+func TestReserve_AsksAgainOnlyWhenTheRoomIsUsed(t *testing.T) {
+	path := filepath.Join(mountTmpfs(t, "8m"), "audit.log")
 	log := open(t, path)
 	left := func() int64 {
 		info, err := os.Stat(path)
 		require.NoError(t, err)
 		return roomLeft(info)
 	}
-	require.NoError(t, log.Reserve(t.Context()))
-	assert.Equal(t, int64(room), left())
 	asked := 0
-	for range 600 {
-		record(t, log, strings.Repeat("x", 2000))
+	for range 2000 {
 		before := left()
-		require.NoError(t, log.Reserve(t.Context()))
+		require.NoError(t, reserve(t, log))
 		if left() > before {
 			asked++
-			assert.Less(t, before, int64(room/2))
+			assert.Less(t, before, int64(longestLine))
 		}
-		require.GreaterOrEqual(t, left(), int64(room/2))
+		require.GreaterOrEqual(t, left(), int64(longestLine))
+		require.NoError(t, log.Record(t.Context(), fullEvent()))
 	}
-	assert.Equal(t, 2, asked)
+	assert.Equal(t, 2, asked, "%d bytes", len(read(t, path)))
 }
 
 // Blocks that the file has beyond its end are no promise unless they were asked for.
@@ -137,10 +191,10 @@ func TestReserve_DoesNotTrustBlocksThatItDidNotAskFor(t *testing.T) {
 	path := filepath.Join(mountTmpfs(t, "4m"), "audit.log")
 	log := open(t, path)
 	require.NoError(t, unix.Fallocate(descriptor(log), unix.FALLOC_FL_KEEP_SIZE, 0, room*3/4))
-	require.NoError(t, log.Reserve(t.Context()))
+	require.NoError(t, reserve(t, log))
 	info, err := os.Stat(path)
 	require.NoError(t, err)
-	assert.Equal(t, int64(room), roomLeft(info))
+	assert.GreaterOrEqual(t, roomLeft(info), int64(room+longestLine))
 }
 
 func descriptor(log *Log) int { return int(log.sink.file.Fd()) }
@@ -151,15 +205,15 @@ func TestReserve_LooksAtTheFreeSpaceWhereNothingCanBeSetAside(t *testing.T) {
 	path := filepath.Join(dir, "audit.log")
 	log := open(t, path)
 	for range 2 {
-		require.NoError(t, log.Reserve(t.Context()))
+		require.NoError(t, reserve(t, log))
 	}
 	record(t, log, "1")
 	filler := fill(t, dir)
-	err := log.Reserve(t.Context())
+	err := reserve(t, log)
 	requireUnavailable(t, err)
 	require.ErrorIs(t, err, unix.ENOSPC)
 	require.NoError(t, os.Truncate(filler, 0))
-	require.NoError(t, log.Reserve(t.Context()))
+	require.NoError(t, reserve(t, log))
 	assert.Equal(t, []string{"1"}, requestIDs(t, read(t, path)))
 }
 
@@ -168,9 +222,10 @@ func TestRecord_ReturnsOnceTheEventIsOnTheDisk(t *testing.T) {
 	dir, image := mountExt2(t)
 	log := open(t, filepath.Join(dir, "the-name-of-the-log"))
 	assert.Contains(t, read(t, image), "the-name-of-the-log")
+	log.instance = inTests
 	event := fullEvent()
 	require.NoError(t, log.Record(t.Context(), event))
-	assert.Contains(t, read(t, image), lineOf(t, event))
+	assert.True(t, strings.Contains(read(t, image), lineOf(t, event)))
 }
 
 // mountExt2 makes a file system of 4 MiB that knows no fallocate. It returns where it is
@@ -195,9 +250,9 @@ func TestCheckFreeSpace(t *testing.T) {
 		require.NoError(t, err)
 		defer file.Close()
 		if enough {
-			assert.NoError(t, checkFreeSpace(file))
+			assert.NoError(t, checkFreeSpace(file, 0))
 		} else {
-			assert.ErrorIs(t, checkFreeSpace(file), unix.ENOSPC)
+			assert.ErrorIs(t, checkFreeSpace(file, 0), unix.ENOSPC)
 		}
 	}
 }

@@ -10,7 +10,10 @@ import (
 )
 
 // fileMode lets only the service's own user read who did what to whom.
-const fileMode = 0o600
+const (
+	fileMode  = 0o600
+	othersMay = 0o066 // the bits of a mode that let others read or write
+)
 
 // defaultPatience outlasts a hiccup of a stream's reader, but does not hold up a request
 // for too long.
@@ -21,6 +24,7 @@ type sink struct {
 	w       io.Writer
 	file    *os.File // w, if it is one; only a file can be asked about its state
 	regular bool
+	syncs   interface{ Sync() error } // nil for a stream
 	// torn: the latest write did not end with a newline.
 	torn bool
 	// reserved: room in this file was set aside before.
@@ -33,9 +37,13 @@ type sink struct {
 
 func newSink(w io.Writer) *sink {
 	s := &sink{w: w, patience: defaultPatience}
+	s.syncs, _ = w.(interface{ Sync() error })
 	if file, ok := w.(*os.File); ok {
 		info, err := file.Stat()
 		s.file, s.regular = file, err == nil && info.Mode().IsRegular()
+		if !s.regular {
+			s.syncs = nil
+		}
 	}
 	return s
 }
@@ -89,36 +97,81 @@ func endsTorn(path string) (bool, error) {
 	return last[0] != '\n', nil
 }
 
-// reserve makes sure, as far as it can tell, that lines can be written. It waits for a
-// stream's reader.
-func (s *sink) reserve() error {
-	var err error
-	switch {
-	case s.file == nil:
+// checkAccess refuses a file that others can read or write: who did what to whom is nobody
+// else's business, and what others can write proves nothing.
+func (s *sink) checkAccess() error {
+	if s.file == nil {
 		return nil
-	case s.regular:
-		err = reserveRoom(s.file, s.reserved)
-		s.reserved = s.reserved || err == nil
-	default:
-		patience := s.patience
-		if s.stalled {
-			patience = 0
-		}
-		err = awaitReader(s.file, patience)
-		s.stalled = err != nil
 	}
+	info, err := s.file.Stat()
 	if err != nil {
-		return fmt.Errorf("%s: %w", s.file.Name(), err)
+		return err
+	}
+	mode, name := info.Mode(), s.file.Name()
+	if (s.regular || mode&os.ModeNamedPipe != 0) && mode.Perm()&othersMay != 0 {
+		return fmt.Errorf("others can read or write %s, whose mode is %04o: chmod 600 %s", name, mode.Perm(), name)
+	}
+	if owner := ownerOf(info); s.regular && owner != os.Geteuid() {
+		return fmt.Errorf("%s belongs to the user %d, who can change it, and not to the user %d of this process: chown it", name, owner, os.Geteuid())
 	}
 	return nil
 }
 
-// write appends the line and returns once it is kept.
-func (s *sink) write(line []byte) error {
+// restrict closes a file to others that a rotation has made. A service at work does not stop
+// for that.
+func (s *sink) restrict() error {
+	info, err := s.file.Stat()
+	if err == nil && s.regular && info.Mode().Perm()&othersMay != 0 {
+		err = s.file.Chmod(fileMode)
+	}
+	return err
+}
+
+// hasName reports whether the file can still be found under some name.
+func (s *sink) hasName() bool {
+	info, err := s.file.Stat()
+	return err == nil && s.regular && namesOf(info) > 0
+}
+
+// reserve makes sure, as far as it can tell, that so many bytes can be written. It waits for
+// a stream's reader.
+func (s *sink) reserve(bytes int64) error {
+	if s.file == nil || s.regular {
+		return s.hold(bytes)
+	}
+	patience := s.patience
+	if s.stalled {
+		patience = 0
+	}
+	err := awaitReader(s.file, patience)
+	s.stalled = err != nil
+	return s.named(err)
+}
+
+// hold makes sure that a file has room for so many bytes.
+func (s *sink) hold(bytes int64) error {
+	if !s.regular {
+		return nil
+	}
+	err := reserveRoom(s.file, bytes, s.reserved)
+	s.reserved = s.reserved || err == nil
+	return s.named(err)
+}
+
+func (s *sink) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", s.file.Name(), err)
+}
+
+// write appends the line. It reports whether a reader finds the line as a whole, which can
+// be so in spite of an error.
+func (s *sink) write(line []byte) (whole bool, err error) {
 	if !s.regular {
 		// Else a reader that has stopped reading would block every request for good.
-		if err := s.reserve(); err != nil {
-			return err
+		if err := s.reserve(0); err != nil {
+			return false, err
 		}
 	}
 	if s.torn {
@@ -132,8 +185,13 @@ func (s *sink) write(line []byte) error {
 	if err == nil && n < len(line) {
 		err = io.ErrShortWrite
 	}
-	if err == nil && s.regular {
-		err = s.file.Sync()
+	return n >= len(line)-1, err // The next line will bring a missing newline.
+}
+
+// sync returns once a file's lines are on the disk. Streams have no such thing.
+func (s *sink) sync() error {
+	if s.syncs == nil {
+		return nil
 	}
-	return err
+	return s.syncs.Sync()
 }

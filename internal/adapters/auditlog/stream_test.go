@@ -26,9 +26,9 @@ func pipe(t *testing.T) (*Log, *os.File) {
 
 func TestStream_GoesToWhoeverReads(t *testing.T) {
 	log, reader := pipe(t)
-	require.NoError(t, log.Reserve(t.Context()))
+	require.NoError(t, reserve(t, log))
 	record(t, log, "1", "2")
-	require.NoError(t, log.Reserve(t.Context()))
+	require.NoError(t, reserve(t, log))
 	require.NoError(t, log.Close())
 	record(t, log, "3") // Close is for what Open opened.
 	content := make([]byte, 4096)
@@ -40,7 +40,7 @@ func TestStream_GoesToWhoeverReads(t *testing.T) {
 func TestStream_RefusesWhenTheReaderHasGone(t *testing.T) {
 	log, reader := pipe(t)
 	require.NoError(t, reader.Close())
-	err := log.Reserve(t.Context())
+	err := reserve(t, log)
 	requireUnavailable(t, err)
 	assert.Contains(t, err.Error(), "its reader is gone")
 	requireUnavailable(t, log.Record(t.Context(), fullEvent()))
@@ -61,18 +61,18 @@ func TestStream_RefusesWhileTheReaderHangs(t *testing.T) {
 
 	log.sink.patience = time.Hour // Only the first one waits.
 	requireUnavailable(t, log.Record(t.Context(), fullEvent()))
-	requireUnavailable(t, log.Reserve(t.Context()))
+	requireUnavailable(t, reserve(t, log))
 
 	go func() { _, _ = io.Copy(io.Discard, reader) }() // Until the test closes the pipe.
 	assert.Eventually(t, func() bool { return log.Record(t.Context(), fullEvent()) == nil }, 10*time.Second, time.Millisecond)
-	assert.NoError(t, log.Reserve(t.Context()))
+	assert.NoError(t, reserve(t, log))
 	assert.False(t, log.sink.stalled, "the next hiccup is waited out again")
 }
 
 func TestStream_WaitsForAReaderThatLagsBehind(t *testing.T) {
 	log, reader := pipe(t)
 	log.sink.patience = time.Millisecond
-	for log.Reserve(t.Context()) == nil {
+	for reserve(t, log) == nil {
 		_ = log.Record(t.Context(), fullEvent()) // Until the pipe is full.
 	}
 	log.sink.patience, log.sink.stalled, log.broken = time.Minute, false, nil
@@ -82,7 +82,7 @@ func TestStream_WaitsForAReaderThatLagsBehind(t *testing.T) {
 		_, err := reader.Read(make([]byte, 1<<20))
 		read <- err
 	}()
-	assert.NoError(t, log.Reserve(t.Context()))
+	assert.NoError(t, reserve(t, log))
 	require.NoError(t, <-read)
 }
 
@@ -93,7 +93,7 @@ func TestStream_RefusesOnAFullDevice(t *testing.T) {
 	defer file.Close()
 	for name, log := range map[string]*Log{"New": New(file), "Open": open(t, "/dev/full")} {
 		t.Run(name, func(t *testing.T) {
-			err := log.Reserve(t.Context())
+			err := reserve(t, log)
 			requireUnavailable(t, err)
 			assert.ErrorIs(t, err, unix.ENOSPC)
 			err = log.Record(t.Context(), fullEvent())
@@ -107,12 +107,12 @@ func TestStream_RefusesWhenItIsClosed(t *testing.T) {
 	file, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	require.NoError(t, err)
 	log := New(file)
-	require.NoError(t, log.Reserve(t.Context()))
+	require.NoError(t, reserve(t, log))
 	record(t, log, "1")
 	require.NoError(t, file.Close())
-	requireUnavailable(t, log.Reserve(t.Context()))
+	requireUnavailable(t, reserve(t, log))
 	requireUnavailable(t, log.Record(t.Context(), fullEvent()))
-	requireUnavailable(t, New(file).Reserve(t.Context()))
+	requireUnavailable(t, reserve(t, New(file)))
 }
 
 func TestOpen_TakesANamedPipeThatIsRead(t *testing.T) {
@@ -121,14 +121,14 @@ func TestOpen_TakesANamedPipeThatIsRead(t *testing.T) {
 	reader, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	require.NoError(t, err)
 	log := open(t, path)
-	require.NoError(t, log.Reserve(t.Context()))
+	require.NoError(t, reserve(t, log))
 	record(t, log, "1")
 	content := make([]byte, 4096)
 	n, err := reader.Read(content)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"1"}, requestIDs(t, string(content[:n])))
 	require.NoError(t, reader.Close())
-	requireUnavailable(t, log.Reserve(t.Context()))
+	requireUnavailable(t, reserve(t, log))
 }
 
 // Standard output may be a file: "user-sync-service > log".
@@ -138,11 +138,11 @@ func TestNew_ReservesRoomInAFile(t *testing.T) {
 	require.NoError(t, err)
 	defer file.Close()
 	log := New(file)
-	require.NoError(t, log.Reserve(t.Context()))
+	require.NoError(t, reserve(t, log))
 	info, err := file.Stat()
 	require.NoError(t, err)
 	if left := roomLeft(info); left < room {
-		require.NoError(t, checkFreeSpace(file), "nothing is reserved here, and nothing checked")
+		require.NoError(t, checkFreeSpace(file, 0), "nothing is reserved here, and nothing checked")
 	}
 	record(t, log, "1")
 	assert.Equal(t, []string{"1"}, requestIDs(t, read(t, path)))
@@ -196,6 +196,7 @@ func TestRecord_StartsANewLineAfterATornOne(t *testing.T) {
 func TestRecord_LeavesNoEmptyLines(t *testing.T) {
 	w := &takes{limit: 10, err: unix.ENOSPC}
 	log := New(w)
+	log.instance = inTests
 	requireUnavailable(t, log.Record(t.Context(), fullEvent()))
 	w.limit = 1
 	requireUnavailable(t, log.Record(t.Context(), fullEvent()))
@@ -210,15 +211,15 @@ func TestReserve_RefusesFromAFailedEventToTheNextThatIsRecorded(t *testing.T) {
 	cause := errors.New("out of order")
 	w := &takes{limit: -1, err: cause}
 	log := New(w)
-	require.NoError(t, log.Reserve(t.Context()))
+	require.NoError(t, reserve(t, log))
 	w.limit = 0
 	requireUnavailable(t, log.Record(t.Context(), fullEvent()))
 	w.limit = -1
 	for range 2 {
-		err := log.Reserve(t.Context())
+		err := reserve(t, log)
 		requireUnavailable(t, err)
 		require.ErrorIs(t, err, cause)
 	}
 	record(t, log, "1")
-	assert.NoError(t, log.Reserve(t.Context()))
+	assert.NoError(t, reserve(t, log))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"user-sync-service/internal/domain"
+	"user-sync-service/internal/ports"
 )
 
 // auditLog keeps events in memory, or fails. A failing one counts its events still, as
@@ -19,10 +20,14 @@ type auditLog struct {
 	reserveErr, recordErr error
 }
 
-func (a *auditLog) Reserve(context.Context) error {
+func (a *auditLog) Reserve(context.Context) (ports.AuditReservation, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.reserveErr
+	return a, a.reserveErr
+}
+
+func (a *auditLog) RecordStranger(ctx context.Context, event domain.AuditEvent) error {
+	return a.Record(ctx, event)
 }
 
 func (a *auditLog) Record(ctx context.Context, event domain.AuditEvent) error {
