@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -198,4 +199,27 @@ func TestFinish_AFailedWriteKeepsItsOwnReason(t *testing.T) {
 		assert.Equal(t, 2, b.observer.auditFailures)
 		assert.Contains(t, b.log.String(), "event.reason=protected_user")
 	}
+}
+
+// Only of refusals that anybody can cause any number of are some merely counted.
+func TestFinish_TellsStrangersFromOthers(t *testing.T) {
+	for mode, want := range map[app.Mode]int{app.Enforce: 2, app.Report: 0, app.Off: 0} {
+		b := newBench(newGuardedRealm(t), checking(domain.Actor{Username: "ben", Roles: []string{"teller"}}), func(c *app.Config) { c.Access.Mode = mode })
+		for _, token := range []string{"", "garbage", goodToken} {
+			_ = b.attempt(t, app.Caller{Token: token}, reading(), "anna")
+			_ = b.attempt(t, app.Caller{Token: goodToken, CrossSite: true}, reading(), "nobody")
+		}
+		assert.Equal(t, want, b.audit.strangers, mode)
+		assert.Len(t, b.audit.events, 6)
+	}
+}
+
+// What a user or the realm chose does not fill the ordinary log either.
+func TestFinish_ShortensWhatItCannotPutOnRecord(t *testing.T) {
+	b := newBench(newGuardedRealm(t))
+	b.audit.recordErr = full
+	attempt := b.Begin(domain.ActionSyncUser, app.Request{Username: strings.Repeat("ä", 1<<20)})
+	require.ErrorIs(t, b.Finish(t.Context(), attempt, nil), domain.AuditUnavailable)
+	assert.Contains(t, b.log.String(), "ää…")
+	assert.Less(t, len(b.log.String()), 10_000)
 }

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -71,5 +72,24 @@ func TestReserve_ComesAfterTheGuards(t *testing.T) {
 		b.audit.reserveErr = full
 		require.ErrorIs(t, b.attempt(t, app.Caller{}, do, "holder"), domain.ProtectedUser)
 		require.ErrorIs(t, b.attempt(t, app.Caller{}, do, "nobody"), domain.NotFound)
+	}
+}
+
+// What an attempt holds is given back on every way out, by its event.
+func TestReserve_IsUsedWhateverBecomesOfTheWrite(t *testing.T) {
+	for _, do := range writing() {
+		for _, recordErr := range []error{nil, full} {
+			b := newBench(newGuardedRealm(t))
+			b.audit.recordErr = recordErr
+			for _, name := range []string{"anna", "nobody", "holder"} {
+				_ = b.attempt(t, app.Caller{}, do, name) // Some succeed.
+			}
+			attempt := b.Begin(do.action, app.Request{})
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			err := do.call(ctx, t, b.Service, attempt, "anna")
+			_ = b.Finish(ctx, attempt, err)
+			assert.Zero(t, b.audit.held, do.name)
+		}
 	}
 }

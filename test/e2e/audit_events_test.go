@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 // auditEvent is a line of the audit log.
 type auditEvent struct {
 	Type          string     `json:"type"`
+	Instance      string     `json:"instance"`
+	Sequence      int        `json:"sequence"`
 	Time          time.Time  `json:"time"`
 	Action        string     `json:"action"`
 	Outcome       string     `json:"outcome"`
@@ -30,6 +33,9 @@ type auditEvent struct {
 	} `json:"mapping"`
 	Before map[string]any `json:"before"`
 	After  map[string]any `json:"after"`
+	// Suppressed counts strangers who were refused, by the reason, where the line stands for
+	// many.
+	Suppressed map[string]int `json:"suppressed"`
 }
 
 type auditActor struct {
@@ -55,25 +61,42 @@ func (e auditEvent) essence() auditEvent {
 // auditEvents returns the events in the program's audit log, in their order.
 func auditEvents(t *testing.T, p *program) []auditEvent {
 	t.Helper()
-	var events []auditEvent
+	events, _ := auditLines(t, p)
+	return events
+}
+
+// auditLines returns the events and how many strangers' refusals were only counted. It
+// checks that no line is missing.
+func auditLines(t *testing.T, p *program) (events []auditEvent, suppressed int) {
+	t.Helper()
+	sequence := make(map[string]int)
 	for line := range strings.Lines(p.auditText(t)) {
 		var event auditEvent
 		require.NoError(t, json.Unmarshal([]byte(line), &event), line)
 		require.True(t, strings.HasSuffix(line, "\n"), "not a whole line: %s", line)
-		events = append(events, event)
+		require.LessOrEqual(t, len(line), 16<<10)
+		sequence[event.Instance]++
+		require.Equal(t, sequence[event.Instance], event.Sequence, "a line is missing before %s", line)
+		if event.Suppressed == nil {
+			events = append(events, event)
+		}
+		for _, count := range event.Suppressed {
+			suppressed += count
+		}
 	}
-	return events
+	return events, suppressed
 }
 
 // auditEventOf returns the one event of a request.
 func auditEventOf(t *testing.T, p *program, requestID string) auditEvent {
 	t.Helper()
-	var found []auditEvent
-	for _, event := range auditEvents(t, p) {
-		if event.RequestID == requestID {
-			found = append(found, event)
-		}
-	}
+	found := auditEventsOf(t, p, requestID)
 	require.Len(t, found, 1, "events of %s", requestID)
 	return found[0]
+}
+
+// auditEventsOf returns the events of a request: none of a stranger who was one of many.
+func auditEventsOf(t *testing.T, p *program, requestID string) []auditEvent {
+	t.Helper()
+	return slices.DeleteFunc(auditEvents(t, p), func(event auditEvent) bool { return event.RequestID != requestID })
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -89,7 +90,7 @@ func fill(t *testing.T, dir string) (name string) {
 }
 
 // A disk that runs full under the audit log lets every write through that it still has
-// room to record, then none; reading goes on all the time; and when there is room again
+// room to record, which strangers cannot use up, then none; reading goes on all the time; and when there is room again
 // writes are back without a restart.
 func TestAudit_DiskThatRunsFull(t *testing.T) {
 	dir := mountSmallDisk(t)
@@ -115,10 +116,14 @@ func TestAudit_DiskThatRunsFull(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, tryWrite().status)
 	filler := fill(t, dir)
-	// What was set aside for the log is used up by attempts of people who may do nothing.
+	for range 40 {
+		knock(t, p, 50, http.StatusUnauthorized)
+	}
+	require.Equal(t, http.StatusOK, tryWrite().status, "strangers have used the room up")
+	// What was set aside for the log is used up by people who are known.
 	for round := 0; tryWrite().status == http.StatusOK; round++ {
 		require.Less(t, round, 100, "the disk does not run full")
-		knock(t, p, 50)
+		knock(t, p, 50, http.StatusNotFound, admin)
 	}
 	require.Greater(t, written, 1, "what was set aside is used")
 	require.Len(t, ledger.writes(t), written)
@@ -133,7 +138,7 @@ func TestAudit_DiskThatRunsFull(t *testing.T) {
 		// To the last byte: now events are lost, and only those of attempts that wrote nothing.
 		require.Eventually(t, func() bool {
 			lost := metric(t, p, auditFailures)
-			knock(t, p, 50)
+			knock(t, p, 50, http.StatusNotFound, admin)
 			return len(strings.Split(p.log(), `"msg":"an audit event could not be recorded"`)) > 1 && metric(t, p, auditFailures) != lost
 		}, 30*time.Second, time.Millisecond)
 	}
@@ -164,18 +169,66 @@ func TestAudit_DiskThatRunsFull(t *testing.T) {
 	t.Logf("%d writes, %d bytes of audit log, %d torn lines, %s failures", written, len(data), torn, metric(t, p, auditFailures))
 }
 
-// knock makes attempts without a token, with long names and addresses.
-func knock(t *testing.T, p *program, times int) {
+// knock makes attempts on nobody, with long names and addresses.
+func knock(t *testing.T, p *program, times, status int, header ...string) {
 	t.Helper()
+	header = append(header, "X-Forwarded-For: "+strings.Repeat("192.0.2.7, ", 24), "X-Request-Id: "+strings.Repeat("r", 128))
 	var knocking sync.WaitGroup
 	for range times {
 		knocking.Go(func() {
-			answer, err := trySend(t.Context(), http.MethodGet, p.URL+"/users/"+strings.Repeat("n", 256)+"/keycloak-status", "",
-				"X-Forwarded-For: "+strings.Repeat("192.0.2.7, ", 24), "X-Request-Id: "+strings.Repeat("r", 128))
+			answer, err := trySend(t.Context(), http.MethodGet, p.URL+"/users/"+strings.Repeat("n", 255)+"/keycloak-status", "", header...)
 			if assert.NoError(t, err) {
-				assert.Equal(t, http.StatusUnauthorized, answer.status)
+				assert.Equal(t, status, answer.status)
 			}
 		})
 	}
 	knocking.Wait()
+}
+
+// A hundred connections without a token leave a few lines a second and hold no write up,
+// and how many they were is on record to the last one.
+func TestAudit_StrangersAreCountedAndHoldNothingUp(t *testing.T) {
+	const connections, each = 100, 60
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "strangers", CheapHash: true})
+	addRealmUser(t, realm, teller("target"))
+	p := serveRealm(t, realm, realm.URL)
+	enable := writeAttempts()[2].on("target", "")
+	median := func(times int) time.Duration {
+		took := make([]time.Duration, times)
+		for i := range took {
+			start := time.Now()
+			assertVerdict(t, granted, enable, enable.sendWith(t, p, bearer(p.token)))
+			took[i] = time.Since(start)
+		}
+		slices.Sort(took)
+		return took[times/2]
+	}
+	quiet, start := median(20), time.Now()
+	var strangers sync.WaitGroup
+	strangers.Go(func() {
+		for range each {
+			knock(t, p, connections, http.StatusUnauthorized)
+		}
+	})
+	loud := median(20)
+	strangers.Wait()
+	took := time.Since(start)
+	assert.Equal(t, strconv.Itoa(connections*each), metric(t, p, `usersync_refusals_total{enforced="true",reason="unauthenticated"}`))
+	p.signal(t, syscall.SIGTERM)
+	require.Zero(t, p.exitCode(t))
+
+	whole, writes := 0, 0
+	events, counted := auditLines(t, p)
+	for _, event := range events {
+		switch event.Action + " " + event.Reason {
+		case "get_status unauthenticated":
+			whole++
+		case "set_status ":
+			writes++
+		}
+	}
+	assert.Equal(t, connections*each, whole+counted)
+	assert.LessOrEqual(t, whole, 10*(int(took.Seconds())+2))
+	assert.Equal(t, 40, writes)
+	t.Logf("median of a write: %s alone, %s among %d strangers, of whom %d were told and %d counted", quiet, loud, connections, whole, counted)
 }

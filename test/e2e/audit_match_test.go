@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -214,14 +215,20 @@ func TestAudit_HoldsNoSecret(t *testing.T) {
 func TestAudit_NamesCannotForgeLines(t *testing.T) {
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "names", CheapHash: true})
 	p := serveRealm(t, realm, realm.URL)
-	for i, name := range []string{"a%0A%7B%22type%22:%22audit%22%7D", "a%0D%0Ab", "%E2%80%A8x", "a%22,%22outcome%22:%22allowed", "%1b[2Jx", "%ff%fe", strings.Repeat("x", 3000)} {
+	for i, name := range []string{"a%0A%7B%22type%22:%22audit%22%7D", "a%0D%0Ab", "%E2%80%A8x", "a%22,%22outcome%22:%22allowed", "%1b[2Jx", "%ff%fe", strings.Repeat("x", 3000),
+		"bo%E2%80%8Bss", "a%F3%A0%81%81b", "a%EE%80%80b", "a%E3%85%A4b"} {
 		id := fmt.Sprintf("name-%d", i)
 		a := writeAttempts()[2].on(name, "")
-		answer := a.sendWith(t, p, bearer(p.token), "X-Request-Id: "+id)
+		answer := a.sendWith(t, p, bearer(p.token), "X-Request-Id: "+id,
+			"X-Forwarded-For: "+strings.Repeat("192.0.2.7, ", 30)+"192.0.2.8", "X-Forwarded-For: 203.0.113.9")
 		assert.Equal(t, http.StatusNotFound, answer.status, answer.body)
 		event := auditEventOf(t, p, id)
+		assert.True(t, strings.HasSuffix(event.ForwardedFor, "192.0.2.8, 203.0.113.9"), "gateways add to the end: %s", event.ForwardedFor)
 		assert.Equal(t, "refused user_not_found", event.Outcome+" "+event.Reason)
 		assert.NotEmpty(t, event.Target.Username)
 		assert.LessOrEqual(t, len(event.Target.Username), 1100)
+	}
+	for _, r := range strings.ReplaceAll(p.auditText(t), "\n", "") {
+		assert.True(t, unicode.IsPrint(r) && r != '\u3164', "%U cannot be seen", r)
 	}
 }

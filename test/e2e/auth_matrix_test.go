@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -297,19 +298,27 @@ func (m *matrix) expect(id string, a attempt, target string, want verdict, actor
 // checkRecord compares the audit log with what must be in it.
 func (m *matrix) checkRecord(t *testing.T) {
 	t.Helper()
+	m.program.signal(t, syscall.SIGTERM) // Then it tells of the strangers whom it only counted.
+	require.Zero(t, m.program.exitCode(t))
 	got := make(map[string][]auditEvent)
-	for _, event := range auditEvents(t, m.program) {
+	all, counted := auditLines(t, m.program)
+	for _, event := range all {
 		got[event.RequestID] = append(got[event.RequestID], event)
 	}
 	for _, want := range m.recorded {
 		events := got[want.RequestID]
 		delete(got, want.RequestID)
+		if len(events) == 0 && want.Actor.Username == "" {
+			counted--
+			continue
+		}
 		if !assert.Len(t, events, 1, "events of %s", want.RequestID) {
 			continue
 		}
 		assert.Equal(t, want, events[0].essence())
 	}
 	assert.Empty(t, got, "events of no attempt")
+	assert.Zero(t, counted, "strangers who are neither told nor counted")
 	t.Logf("%d attempts", len(m.recorded))
 }
 

@@ -75,12 +75,16 @@ func TestProcess_TakesNoRightsFromADotEnv(t *testing.T) {
 // A service that could not put a single attempt on record does not come up, and says
 // what is wrong with the audit log.
 func TestProcess_EndsWithoutAnAuditLog(t *testing.T) {
-	for name, path := range map[string]string{"in a folder that is not there": "no-such-folder/audit.log", "a folder": "/"} {
+	open := filepath.Join(t.TempDir(), "audit.log")
+	require.NoError(t, os.WriteFile(open, nil, 0o600))
+	require.NoError(t, os.Chmod(open, 0o640))
+	for name, path := range map[string]string{"in a folder that is not there": "no-such-folder/audit.log", "a folder": "/", "that others can read": open} {
 		t.Run(name, func(t *testing.T) {
 			code, output := runToEnd(t, nil, "KEYCLOAK_URL=http://127.0.0.1:1", "KEYCLOAK_REALM=bank", "KEYCLOAK_CLIENT_ID=x", "KEYCLOAK_CLIENT_SECRET=very-secret",
 				"LISTEN_HOST=127.0.0.1", "PORT=0", "AUDIT_LOG="+path)
 			assert.Equal(t, 2, code)
-			assert.Contains(t, output, "audit log")
+			assert.Contains(t, output, "AUDIT_LOG: audit log")
+			assert.Equal(t, path == open, strings.Contains(output, "0640: chmod 600 "+open), output)
 			assert.NotContains(t, output, `"serving"`)
 			assert.NotContains(t, output, "very-secret")
 		})
