@@ -86,8 +86,8 @@ type Config struct {
 	// PrivilegedRoles are granted only where the role map names them. The defaults of both
 	// kinds of roles are those of domain.DefaultGuard.
 	PrivilegedRoles list[domain.RealmRole] `envconfig:"PRIVILEGED_ROLES"`
-	// AuditLog is "stdout" or the path of a file. While it cannot be written, nothing is
-	// changed.
+	// AuditLog is "stdout" or the path of a file, which must not be open to others. While it
+	// cannot be written, nothing is changed.
 	AuditLog string `envconfig:"AUDIT_LOG" default:"stdout"`
 	// ListenHost is the address to listen on; empty means all.
 	ListenHost string `envconfig:"LISTEN_HOST"`

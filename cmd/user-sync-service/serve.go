@@ -72,6 +72,7 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 			log.Error("the audit log could not be finished", "error", err.Error())
 		}
 	}()
+	metrics.WatchAudit(audit.Suppressed)
 	core := app.Config{
 		Provider:        provider,
 		Roles:           domain.DefaultRoleMap(),

@@ -116,7 +116,7 @@ func TestAudit_DiskThatRunsFull(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, tryWrite().status)
 	filler := fill(t, dir)
-	for range 40 {
+	for range 15 {
 		knock(t, p, 50, http.StatusUnauthorized)
 	}
 	require.Equal(t, http.StatusOK, tryWrite().status, "strangers have used the room up")

@@ -125,6 +125,13 @@ func (m *Metrics) Refused(reason domain.Kind, enforced bool) {
 // AuditFailed counts a failure to keep the audit log.
 func (m *Metrics) AuditFailed() { m.auditing.Inc() }
 
+// WatchAudit counts what the audit log leaves out of the refusals of strangers.
+func (m *Metrics) WatchAudit(suppressed func() uint64) {
+	promauto.With(m.registry).NewCounterFunc(prometheus.CounterOpts{
+		Name: "usersync_audit_suppressed_total", Help: "Refusals of strangers that the audit log counts instead of telling each.",
+	}, func() float64 { return float64(suppressed()) })
+}
+
 // LeftPartial counts a user that was, or may have been, left incomplete.
 func (m *Metrics) LeftPartial() { m.partials.Inc() }
 

@@ -61,6 +61,8 @@ func TestMetrics_CountFailuresOfTheAuditLog(t *testing.T) {
 	metrics.AuditFailed()
 	metrics.AuditFailed()
 	assert.Equal(t, []string{"usersync_audit_failures_total 2"}, of(scrape(t, metrics), "usersync_audit_failures_total"))
+	metrics.WatchAudit(func() uint64 { return 3 })
+	assert.Equal(t, []string{"usersync_audit_suppressed_total 3"}, of(scrape(t, metrics), "usersync_audit_suppressed_total"))
 }
 
 func TestMetrics_CountUsersWhoWereLeftIncomplete(t *testing.T) {
