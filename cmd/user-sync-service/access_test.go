@@ -33,6 +33,7 @@ func TestLoad_AccessIsClosedByDefault(t *testing.T) {
 	assert.Empty(t, config.AuthClients)
 	assert.Empty(t, config.TrustedOrigins)
 	assert.Equal(t, 120, config.RateLimitWrites)
+	assert.Equal(t, 200, config.RateLimitMails)
 	assert.Equal(t, duration(time.Minute), config.ResetCooldown)
 	assert.Equal(t, domain.DefaultGuard(), config.guard())
 	assert.Equal(t, "stdout", config.AuditLog)
@@ -62,6 +63,7 @@ func TestLoad_ReadsEachVariableOfAccess(t *testing.T) {
 		}},
 		{"AUTH_READ_ROLES", " , ", func(t *testing.T, c Config) { assert.Equal(t, []string{"admin"}, c.access().ReadRoles) }},
 		{"RATE_LIMIT_WRITES", "0", func(t *testing.T, c Config) { assert.Zero(t, c.RateLimitWrites) }},
+		{"RATE_LIMIT_MAILS", "0", func(t *testing.T, c Config) { assert.Zero(t, c.RateLimitMails) }},
 		{"RESET_COOLDOWN", "90", func(t *testing.T, c Config) { assert.Equal(t, duration(90*time.Second), c.ResetCooldown) }},
 		{"RESET_COOLDOWN", "0", func(t *testing.T, c Config) { assert.Zero(t, c.ResetCooldown) }},
 		{"PROTECTED_USERS", "breakglass , cto", func(t *testing.T, c Config) { assert.Equal(t, []string{"breakglass", "cto"}, c.guard().ProtectedUsers) }},

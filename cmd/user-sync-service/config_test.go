@@ -23,7 +23,7 @@ func setEnvironment(t *testing.T, variables map[string]string) {
 		name, value, _ := strings.Cut(variable, "=")
 		for _, prefix := range []string{
 			"KEYCLOAK_", "GUNICORN_", "PORT", "LISTEN_HOST", "LOG_LEVEL", "SHUTDOWN_TIMEOUT",
-			"REQUEST_TIMEOUT", "ON_EXISTING", "AUTH_", "TRUSTED_ORIGINS", "RATE_LIMIT_WRITES", "RESET_COOLDOWN", "PROTECTED_", "PRIVILEGED_ROLES", "AUDIT_LOG",
+			"REQUEST_TIMEOUT", "ON_EXISTING", "AUTH_", "TRUSTED_ORIGINS", "RATE_LIMIT_", "RESET_COOLDOWN", "PROTECTED_", "PRIVILEGED_ROLES", "AUDIT_LOG",
 			"TEMPORARY_PASSWORD_DELIVERY", "REQUIRED_ACTIONS", "EMAIL_VERIFIED",
 			"OTEL_", "LOG_FORMAT", "MANAGEMENT_ADDR", "PPROF", "API_DOCS",
 		} {
@@ -35,7 +35,7 @@ func setEnvironment(t *testing.T, variables map[string]string) {
 	}
 	// Load sets and unsets these itself; t.Setenv restores them.
 	for _, name := range []string{
-		"LOG_LEVEL", "SHUTDOWN_TIMEOUT", "PORT", "KEYCLOAK_TIMEOUT", "KEYCLOAK_REALM", "KEYCLOAK_URL", "RATE_LIMIT_WRITES", "RESET_COOLDOWN",
+		"LOG_LEVEL", "SHUTDOWN_TIMEOUT", "PORT", "KEYCLOAK_TIMEOUT", "KEYCLOAK_REALM", "KEYCLOAK_URL", "RATE_LIMIT_WRITES", "RATE_LIMIT_MAILS", "RESET_COOLDOWN",
 		"REQUEST_TIMEOUT", "KEYCLOAK_MAX_CONCURRENCY", "EMAIL_VERIFIED", "API_DOCS", "PPROF",
 	} {
 		if _, given := variables[name]; !given {
@@ -142,6 +142,7 @@ func TestLoad_SaysWhatIsWrong(t *testing.T) {
 		{"TRUSTED_ORIGINS", "admin.bank.example"}, {"TRUSTED_ORIGINS", "https://admin.bank.example/"}, {"TRUSTED_ORIGINS", "https://admin.bank.example/app"},
 		{"TRUSTED_ORIGINS", "*"}, {"TRUSTED_ORIGINS", "https://"}, {"TRUSTED_ORIGINS", "https://admin.bank.example https://other.bank.example"},
 		{"RATE_LIMIT_WRITES", "-1"}, {"RATE_LIMIT_WRITES", "many"}, {"RATE_LIMIT_WRITES", ""}, {"RATE_LIMIT_WRITES", "1.5"},
+		{"RATE_LIMIT_MAILS", "-1"}, {"RATE_LIMIT_MAILS", "many"},
 		{"RESET_COOLDOWN", "-1s"}, {"RESET_COOLDOWN", "-60"}, {"RESET_COOLDOWN", "soon"},
 		{"PROTECTED_GROUPS", "board,/"}, {"AUDIT_LOG", ""}, {"AUDIT_LOG", " "},
 	} {
