@@ -74,7 +74,8 @@ func UsualTiming() Timing {
 
 // bounds keeps the calls in bounds, from the outside inwards: retries, the bulkhead with
 // a queue before it, and the circuit breaker. The circuit is the innermost, so that a
-// call that did not get its turn does not count as one that Keycloak answered.
+// call that did not get its turn does not count as one that Keycloak answered. Mails have
+// bounds of their own.
 type bounds struct {
 	retries  failsafe.Executor[any]
 	queue    bulkhead.Bulkhead[any]

@@ -5,10 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/Nerzal/gocloak/v13"
 	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
-
-	"github.com/Nerzal/gocloak/v13"
 
 	"user-sync-service/internal/domain"
 )
