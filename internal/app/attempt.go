@@ -131,7 +131,7 @@ func (s *Service) mayStillWrite(ctx context.Context, actor domain.Actor, token s
 	case !active:
 		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("the identity provider does not honour the token any more, or not towards this service")}
 	case !actor.Same(owner):
-		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("introspection names another subject than the token; a mapper may be left out of introspection")}
+		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("introspection names another subject and username than the token; a mapper may be left out of introspection")}
 	}
 	actor.Roles = owner.Roles
 	switch {

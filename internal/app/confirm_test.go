@@ -61,7 +61,7 @@ func TestConfirm_GoesByThePresentRoles(t *testing.T) {
 		"another role that may write":  {func(a *domain.Actor) { a.Roles = []string{"web-app:writer"} }, "", ""},
 		"demoted":                      {func(a *domain.Actor) { a.Roles = []string{"teller", "web-app:admin", "Admin"} }, domain.Forbidden, "has lost the role"},
 		"no roles at all":              {func(a *domain.Actor) { a.Roles = nil }, domain.Forbidden, "a role mapper"},
-		"another subject":              {func(a *domain.Actor) { a.Subject = "another" }, domain.Unauthenticated, "another subject"},
+		"another person":               {func(a *domain.Actor) { a.Subject, a.Username = "another", "other" }, domain.Unauthenticated, "another subject"},
 		"nobody":                       {func(a *domain.Actor) { a.Subject, a.Username = "", "" }, domain.Unauthenticated, "another subject"},
 		"no subject, another username": {func(a *domain.Actor) { a.Subject, a.Username = "", "other" }, domain.Unauthenticated, "another subject"},
 		"no subject, the username":     {func(a *domain.Actor) { a.Subject, a.Username = "", "ASHA" }, "", ""},

@@ -127,7 +127,7 @@ func TestSyncUser_DoesNotGuessWhoseAccountItIs(t *testing.T) {
 func TestSyncUser_DoesNotBelieveAnIdThatUsersCanWrite(t *testing.T) {
 	provider := newMock(t)
 	in := withAttributes(t)
-	provider.EXPECT().FindUser(t.Context(), in.Username).
+	provider.EXPECT().FindUser(t.Context(), in.Username.Username).
 		Return(domain.User{ID: "7", Username: "tariq", Email: "other@bank.example", Managed: true, Attributes: in.Attributes}, nil)
 	_, err := syncUser(t, provider, in)
 	require.ErrorIs(t, err, domain.UsernameConflict)
@@ -185,12 +185,12 @@ func TestSyncUser_PassesFailuresOn(t *testing.T) {
 	failure := &domain.Error{Kind: domain.Timeout, Err: errors.New("cause")}
 
 	provider := newMock(t)
-	provider.EXPECT().FindUser(t.Context(), in.Username).Return(domain.User{}, failure)
+	provider.EXPECT().FindUser(t.Context(), in.Username.Username).Return(domain.User{}, failure)
 	_, err := syncUser(t, provider, in)
 	require.ErrorIs(t, err, domain.Timeout)
 
 	provider = newMock(t)
-	provider.EXPECT().FindUser(t.Context(), in.Username).Return(domain.User{}, &domain.Error{Kind: domain.NotFound})
+	provider.EXPECT().FindUser(t.Context(), in.Username.Username).Return(domain.User{}, &domain.Error{Kind: domain.NotFound})
 	provider.EXPECT().RightsOf(t.Context(), domain.Assignment{Role: "teller", Group: "tellers"}).Return(domain.Rights{}, failure)
 	_, err = syncUser(t, provider, in)
 	require.ErrorIs(t, err, domain.Timeout)

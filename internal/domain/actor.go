@@ -26,13 +26,10 @@ func (a Actor) HasAnyRole(roles []string) bool {
 	return slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(a.Roles, role) })
 }
 
-// Same reports whether both are the same actor: by their subjects or, where one of them
-// has none, by their usernames.
+// Same reports whether both are the same actor, by their subjects or by their usernames:
+// a mapper may give one of them another subject.
 func (a Actor) Same(other Actor) bool {
-	if a.Subject != "" && other.Subject != "" {
-		return a.Subject == other.Subject
-	}
-	return a.Username != "" && strings.EqualFold(a.Username, other.Username)
+	return a.Subject != "" && a.Subject == other.Subject || a.Username != "" && strings.EqualFold(a.Username, other.Username)
 }
 
 // Is reports whether the actor is this user.
