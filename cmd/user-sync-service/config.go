@@ -29,8 +29,9 @@ type Config struct {
 	// KeycloakTimeout bounds each single call to Keycloak, its retries included.
 	// Keep it below RequestTimeout.
 	KeycloakTimeout duration `envconfig:"KEYCLOAK_TIMEOUT" default:"5s"`
-	// KeycloakMaxConcurrency is how many calls to Keycloak may be under way at once. As
-	// many more wait for a moment, and what comes beyond is answered 503.
+	// KeycloakMaxConcurrency is how many calls to Keycloak may be under way at once. Half of
+	// them are for reads, a quarter for changes, an eighth each for mails and for disabling.
+	// What finds no place waits, and is answered 503 when it waits too long.
 	KeycloakMaxConcurrency int `envconfig:"KEYCLOAK_MAX_CONCURRENCY" default:"64"`
 	// RequestTimeout bounds the work on one request, which is answered 504 then. Keep it
 	// above KeycloakTimeout, below ShutdownTimeout, and below what the gateway waits.
@@ -71,6 +72,8 @@ type Config struct {
 	// TrustedOrigins are the web app's own origins, such as https://admin.bank.example,
 	// where a gateway does not pass its Host on as it was.
 	TrustedOrigins list[string] `envconfig:"TRUSTED_ORIGINS"`
+	// RateLimitReads is how many status reads an actor may make in a minute; 0: any.
+	RateLimitReads int `envconfig:"RATE_LIMIT_READS" default:"600"`
 	// RateLimitWrites is how many changes an actor may attempt in a minute; 0: any.
 	RateLimitWrites int `envconfig:"RATE_LIMIT_WRITES" default:"120"`
 	// RateLimitMails is how many mails an actor may have sent in an hour; 0: any.
@@ -162,6 +165,7 @@ func (c Config) validateAccess(found *configError) {
 	found.addIf(!slices.Contains([]string{introspectWrites, introspectOff}, c.AuthIntrospection), "AUTH_INTROSPECTION: must be writes or off")
 	found.addIf(len(c.AuthWriteRoles) == 0, "AUTH_WRITE_ROLES: must name a role, or nobody could change anything")
 	found.addIf(originErr != nil, "TRUSTED_ORIGINS: must be origins such as https://admin.bank.example, without a path")
+	found.addIf(c.RateLimitReads < 0, "RATE_LIMIT_READS: must not be below zero")
 	found.addIf(c.RateLimitWrites < 0, "RATE_LIMIT_WRITES: must not be below zero")
 	found.addIf(c.RateLimitMails < 0, "RATE_LIMIT_MAILS: must not be below zero")
 	found.addIf(c.ResetCooldown < 0, "RESET_COOLDOWN: must not be below zero")

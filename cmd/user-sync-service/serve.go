@@ -84,6 +84,8 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 		RequiredActions: config.RequiredActions,
 		EmailVerified:   config.EmailVerified,
 		Repair:          config.OnExisting == onExistingRepair,
+		Calls:           config.KeycloakMaxConcurrency,
+		ReadsPerMinute:  config.RateLimitReads,
 		WritesPerMinute: config.RateLimitWrites,
 		MailsPerHour:    config.RateLimitMails,
 		ResetCooldown:   time.Duration(config.ResetCooldown),
@@ -112,8 +114,15 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 	}
 	health := app.NewHealth(provider.Check, log)
 	metrics.WatchKeycloak(func() telemetry.KeycloakState { return stateOf(provider.State(), health.Err()) })
+	service := app.New(core)
+	metrics.WatchAdmission(func() (lanes []telemetry.Lane) {
+		for _, lane := range service.Admission() {
+			lanes = append(lanes, telemetry.Lane(lane))
+		}
+		return lanes
+	})
 	return serve(ctx, httpapi.Config{
-		Service:        app.New(core),
+		Service:        service,
 		RequestTimeout: time.Duration(config.RequestTimeout),
 		CrossOrigin:    crossOrigin,
 		Realm:          config.KeycloakRealm,

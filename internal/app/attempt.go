@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -11,34 +10,6 @@ import (
 	"user-sync-service/internal/domain"
 	"user-sync-service/internal/ports"
 )
-
-// Mode says what happens to callers who have no right to be there.
-type Mode string
-
-// The modes.
-const (
-	// Enforce refuses them.
-	Enforce Mode = "enforce"
-	// Report lets them through, and logs and counts what Enforce would have refused.
-	Report Mode = "report"
-	// Off does not look at callers at all.
-	Off Mode = "off"
-)
-
-// Access says who may use the service.
-type Access struct {
-	Mode Mode
-	// WriteRoles and ReadRoles are exact names of realm roles, and "client:role" for
-	// roles of a client; one of them is enough. Whoever may only write may not read.
-	WriteRoles, ReadRoles []string
-}
-
-// Caller is what a request shows of the one who sent it.
-type Caller struct {
-	Token string // the access token, empty for none
-	// CrossSite tells that a browser sent the request on behalf of another site.
-	CrossSite bool
-}
 
 // Request is what the edge knows of a request, for the audit log.
 type Request struct {
@@ -51,9 +22,8 @@ type Request struct {
 type Attempt struct {
 	// event is for the audit log; of it, only the Actor decides anything.
 	event domain.AuditEvent
-	// confirm asks whether the caller may still act, and returns the event's Actor with the
-	// roles of this moment; nil: there is no need to ask.
-	confirm func(context.Context) (domain.Actor, error)
+	// leave gives the attempt's place at the door back; nil: it has none.
+	leave func()
 	// changed tells that something was written.
 	changed bool
 	// reservation is the room that the audit log holds for the attempt; nil: none yet.
@@ -74,89 +44,6 @@ func (s *Service) Begin(action domain.Action, request Request) *Attempt {
 		ForwardedFor:   request.ForwardedFor,
 		TargetUsername: request.Username,
 	}}
-}
-
-// Admit finds out who the caller is and whether the caller may do the attempt's action.
-// It returns Unauthenticated or Forbidden, Unavailable while it cannot know, and
-// RateLimited when the caller writes too often.
-func (s *Service) Admit(ctx context.Context, attempt *Attempt, caller Caller) error {
-	if s.Access.Mode != Off {
-		if err := s.unlessReporting(ctx, attempt, s.admit(ctx, attempt, caller)); err != nil {
-			return err
-		}
-	}
-	if !attempt.event.Action.Writes() {
-		return nil
-	}
-	return s.limitWrites(attempt.event.Actor)
-}
-
-func (s *Service) admit(ctx context.Context, attempt *Attempt, caller Caller) error {
-	actor, err := s.Verifier.Verify(ctx, caller.Token)
-	if err != nil {
-		// In whatever way the provider's keys could not be had, the caller can only wait.
-		if kind := domain.AsError(err).Kind; kind == domain.Timeout || kind == domain.BadAnswer {
-			err = &domain.Error{Kind: domain.Unavailable, Err: err}
-		}
-		return err
-	}
-	attempt.event.Actor = actor
-	if caller.CrossSite {
-		return &domain.Error{Kind: domain.Forbidden, Message: "This request came from another web site.", Err: errors.New("a browser's request from another site")}
-	}
-	roles := s.Access.ReadRoles
-	if attempt.event.Action.Writes() {
-		roles = s.Access.WriteRoles
-	}
-	if !actor.HasAnyRole(roles) {
-		return &domain.Error{Kind: domain.Forbidden}
-	}
-	if attempt.event.Action.Writes() && s.Introspector != nil {
-		attempt.confirm = func(ctx context.Context) (domain.Actor, error) {
-			actor, err := s.mayStillWrite(ctx, actor, caller.Token)
-			return actor, s.unlessReporting(ctx, attempt, err)
-		}
-	}
-	return nil
-}
-
-// mayStillWrite asks the identity provider about the actor's token: by its signature alone
-// an administrator who was switched off or demoted could go on writing until it expires. It
-// returns the actor with the roles of this moment, if these can be told.
-func (s *Service) mayStillWrite(ctx context.Context, actor domain.Actor, token string) (domain.Actor, error) {
-	owner, active, err := s.Introspector.TokenActive(ctx, token)
-	switch {
-	case err != nil:
-		return actor, err
-	case !active:
-		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("the identity provider does not honour the token any more, or not towards this service")}
-	case !actor.Same(owner):
-		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("introspection names another subject and username than the token; a mapper may be left out of introspection")}
-	}
-	actor.Roles = owner.Roles
-	switch {
-	case actor.HasAnyRole(s.Access.WriteRoles):
-		return actor, nil
-	case len(actor.Roles) == 0:
-		return actor, &domain.Error{Kind: domain.Forbidden, Err: errors.New("introspection tells no roles: the actor has none, or a role mapper of the client or the realm is left out of introspection")}
-	default:
-		return actor, &domain.Error{Kind: domain.Forbidden, Err: errors.New("the actor has lost the role since the token was issued")}
-	}
-}
-
-// unlessReporting returns err, or nil after having told what would have been refused.
-func (s *Service) unlessReporting(ctx context.Context, attempt *Attempt, err error) error {
-	if err == nil || s.Access.Mode != Report {
-		return err
-	}
-	failure := domain.AsError(err)
-	if attempt.event.NotEnforced == "" {
-		attempt.event.NotEnforced = failure.Kind
-	}
-	s.Observer.Refused(failure.Kind, false)
-	s.Log.WarnContext(ctx, "a caller who would be refused was let through", "action", string(attempt.event.Action),
-		"reason", string(failure.Kind), "error", failure.Error(), "request_id", attempt.event.RequestID)
-	return nil
 }
 
 // write does what changes something, once the audit log has room for it. What would
@@ -182,6 +69,7 @@ func (a *Attempt) note(before, after fields) { a.event.Before, a.event.After = b
 // Finish puts the attempt on record with its outcome, which err is. It returns what to
 // answer: err, or AuditUnavailable when something was written that is not on record now.
 func (s *Service) Finish(ctx context.Context, attempt *Attempt, err error) error {
+	attempt.goOut()
 	event := &attempt.event
 	event.Outcome = domain.Allowed
 	if err != nil {
@@ -228,13 +116,14 @@ func (s *Service) tellPrivileges(how string, given domain.Assignment) {
 	}
 }
 
-// record keeps the event where the attempt's place is: in its own room, or among strangers.
+// record keeps the event where the attempt's place is: in its own room, or among those of
+// strangers and of callers who ask too often, of which there may be any number.
 func (s *Service) record(ctx context.Context, attempt *Attempt) error {
 	event := attempt.event
 	switch {
 	case attempt.reservation != nil:
 		return attempt.reservation.Record(ctx, event)
-	case s.Access.Mode == Enforce && event.Outcome != domain.Allowed && event.Actor.Name() == "":
+	case s.Access.Mode == Enforce && event.Outcome != domain.Allowed && event.Actor.Name() == "", event.Reason == domain.RateLimited:
 		return s.Audit.RecordStranger(ctx, event)
 	default:
 		return s.Audit.Record(ctx, event)

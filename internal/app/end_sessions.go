@@ -9,7 +9,7 @@ import (
 // EndSessions ends all of the user's sessions and changes nothing else. It returns
 // NotFound and ProtectedUser. Actors may end their own.
 func (s *Service) EndSessions(ctx context.Context, attempt *Attempt, username domain.Username) error {
-	user, err := s.target(ctx, attempt, username)
+	user, err := s.target(ctx, attempt, urgent, username)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 // NotFound, ProtectedUser, and InvalidField when the realm's rules refuse the user's
 // present data. Actors may do it to themselves.
 func (s *Service) ForcePasswordChange(ctx context.Context, attempt *Attempt, username domain.Username) (already bool, err error) {
-	user, err := s.target(ctx, attempt, username)
+	user, err := s.target(ctx, attempt, writes, username)
 	if err != nil {
 		return false, err
 	}

@@ -16,9 +16,16 @@ type Status struct {
 }
 
 // GetStatus returns the state of a user's account, with its details where they are
-// wanted, which costs the provider more. It returns NotFound.
+// wanted, which costs the provider more. It returns NotFound and Overloaded.
 func (s *Service) GetStatus(ctx context.Context, attempt *Attempt, username domain.Username, detailed bool) (Status, error) {
 	attempt.event.TargetUsername = username.String()
+	weight := int64(usualWeight)
+	if detailed {
+		weight = detailedWeight
+	}
+	if err := s.goIn(ctx, attempt, reads, weight); err != nil {
+		return Status{}, err
+	}
 	user, err := s.Provider.FindUser(ctx, username)
 	if err != nil {
 		return Status{}, err

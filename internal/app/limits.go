@@ -74,20 +74,24 @@ func (l *limit) look(name string) (now time.Time, wait time.Duration) {
 	return now, wait
 }
 
-// limitWrites counts a write of the actor. It returns RateLimited. Unknown actors, who
-// get in only where callers are not checked, are not counted: nothing tells them apart.
-func (s *Service) limitWrites(actor domain.Actor) error {
-	if s.WritesPerMinute == 0 || actor.Name() == "" {
+// limitRequests counts a request of the actor. It returns RateLimited.
+func (s *Service) limitRequests(actor domain.Actor, action domain.Action) error {
+	limit, message := s.reads, "Too many requests in a short time. Please wait a minute."
+	if action.Writes() {
+		limit, message = s.writes, "Too many changes in a short time. Please wait a minute."
+	}
+	if limit.times == 0 {
 		return nil
 	}
-	if _, wait := s.writes.take(actor.Name()); wait > 0 {
-		return &domain.Error{Kind: domain.RateLimited, Message: "Too many changes in a short time. Please wait a minute.", RetryAfter: time.Minute}
+	if _, wait := limit.take(actor.Name()); wait > 0 {
+		return &domain.Error{Kind: domain.RateLimited, Message: message, RetryAfter: time.Minute}
 	}
 	return nil
 }
 
-// limitMails counts a mail of the actor, as limitWrites counts writes. It returns
-// RateLimited. The caller tells by giveBack that the mail was not sent.
+// limitMails counts a mail of the actor. It returns RateLimited. The caller tells by
+// giveBack that the mail was not sent. Unknown actors, who get in only where callers are
+// not checked, are not counted: nothing tells them apart.
 func (s *Service) limitMails(actor domain.Actor) (giveBack func(), err error) {
 	if s.MailsPerHour == 0 || actor.Name() == "" {
 		return func() {}, nil

@@ -92,7 +92,19 @@ func TestRateLimit_RefusesTheFourthOfThreeWrites(t *testing.T) {
 		assert.Equal(t, "asha", event.Actor.Name())
 	}
 	same()
-	require.NoError(t, b.as(t, "asha", reading(), "anna"), "reads are not limited")
+	require.NoError(t, b.as(t, "asha", reading(), "anna"), "reads have a limit of their own")
+}
+
+func TestRateLimit_OfReadsIsTheirOwn(t *testing.T) {
+	b := newBench(newGuardedRealm(t), guarded, actors, func(config *app.Config) { config.ReadsPerMinute, config.WritesPerMinute = 2, 2 })
+	for range 2 {
+		require.NoError(t, b.as(t, "asha", reading(), "anna"))
+	}
+	err := b.as(t, "asha", reading(), "anna")
+	require.ErrorIs(t, err, domain.RateLimited)
+	assert.Equal(t, "Too many requests in a short time. Please wait a minute.", domain.AsError(err).Message)
+	require.NoError(t, b.as(t, "asha", enabling(), "anna"))
+	require.NoError(t, b.as(t, "boss", reading(), "anna"))
 }
 
 func TestRateLimit_CountsAllWritesTogetherAndNoReads(t *testing.T) {

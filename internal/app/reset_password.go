@@ -32,7 +32,7 @@ func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username 
 		}
 	}
 	defer unlessSent(giveBack)
-	user, err := s.target(ctx, attempt, username)
+	user, err := s.target(ctx, attempt, mails, username)
 	if err != nil {
 		return "", err
 	}

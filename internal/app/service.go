@@ -38,8 +38,11 @@ type Config struct {
 	// Repair makes SyncUser give existing users what they lack of the assignment, if this
 	// program created them and nothing protects them. Else it only tells.
 	Repair bool
-	// WritesPerMinute is how many writes each actor may attempt; zero means any number.
-	WritesPerMinute int
+	// Calls is how many calls the provider takes at once; zero means any number.
+	Calls int
+	// ReadsPerMinute and WritesPerMinute are how many requests each actor may make; zero
+	// means any number.
+	ReadsPerMinute, WritesPerMinute int
 	// MailsPerHour is how many mails each actor may have sent; zero means any number.
 	MailsPerHour int
 	// ResetCooldown is the time between two reset mails to one user, and between two mails
@@ -89,8 +92,9 @@ type Observer interface {
 // It keeps nothing but the counts of its limits and is safe for concurrent use.
 type Service struct {
 	Config
-	writes, mails     *limit // by actor
-	resets, mailboxes *limit // by username, and by address
+	reads, writes, mails *limit // by actor
+	resets, mailboxes    *limit // by username, and by address
+	door                 *door
 }
 
 // New makes a Service.
@@ -100,9 +104,11 @@ func New(config Config) *Service {
 	}
 	return &Service{
 		Config:    config,
+		reads:     newLimit(config.ReadsPerMinute, time.Minute, config.Now),
 		writes:    newLimit(config.WritesPerMinute, time.Minute, config.Now),
 		mails:     newLimit(config.MailsPerHour, time.Hour, config.Now),
 		resets:    newLimit(1, config.ResetCooldown, config.Now),
 		mailboxes: newLimit(1, config.ResetCooldown, config.Now),
+		door:      newDoor(config.Calls),
 	}
 }

@@ -16,7 +16,11 @@ import (
 func (s *Service) SetStatus(ctx context.Context, attempt *Attempt, username domain.Username, enabled bool) error {
 	after := fields{domain.FieldEnabled: enabled}
 	attempt.note(nil, after) // also where the target is refused
-	user, err := s.target(ctx, attempt, username)
+	lane := writes
+	if !enabled {
+		lane = urgent
+	}
+	user, err := s.target(ctx, attempt, lane, username)
 	if err != nil {
 		return err
 	}

@@ -74,21 +74,20 @@ func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 	if err != nil {
 		return SyncUserResult{}, err
 	}
-	var found domain.User
-	err = s.whileConfirming(ctx, attempt, func() (err error) {
-		found, err = s.Provider.FindUser(ctx, in.Username.Username)
-		if errors.Is(err, domain.NotFound) {
-			return s.checkCreation(ctx, user.Assignment)
-		}
-		return err
-	})
-	switch {
-	case err != nil:
+	if err := s.goIn(ctx, attempt, writes, usualWeight); err != nil {
 		return SyncUserResult{}, err
-	case found.ID != "":
+	}
+	found, err := s.Provider.FindUser(ctx, in.Username.Username)
+	if err == nil {
 		return s.existing(ctx, attempt, in, found, user.Assignment)
 	}
-	if err := s.unlessReporting(ctx, attempt, s.mayGive(attempt, user.Assignment)); err != nil {
+	if errors.Is(err, domain.NotFound) {
+		err = s.checkCreation(ctx, user.Assignment)
+	}
+	if err == nil {
+		err = s.unlessReporting(ctx, attempt, s.mayGive(attempt, user.Assignment))
+	}
+	if err != nil {
 		return SyncUserResult{}, err
 	}
 	giveBackMail, err := s.mayMailNewUser(attempt, user.Email)
@@ -116,6 +115,7 @@ func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 	result := SyncUserResult{ID: created.ID, Created: true, Password: user.Password, RequiredActions: created.RequiredActions}
 	result.Warnings = s.leftOut(ctx, attempt, user, created)
 	if s.Delivery.sendsMail() {
+		attempt.goOut() // The mail server may be slow.
 		mailed = s.mailNewUser(ctx, attempt, user.Email, &result)
 	}
 	return result, nil

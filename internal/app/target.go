@@ -9,23 +9,22 @@ import (
 	"user-sync-service/internal/domain"
 )
 
-// target finds the user whom a write is about, once it is sure that the caller may
-// still act and that the user is not protected. It returns NotFound, ProtectedUser,
-// RightsHidden, and what confirming the caller returns, which goes first.
-func (s *Service) target(ctx context.Context, attempt *Attempt, username domain.Username) (domain.User, error) {
+// target finds the user whom a write is about, who is not protected. It returns NotFound,
+// ProtectedUser, RightsHidden, and Overloaded when there is no place in the lane.
+func (s *Service) target(ctx context.Context, attempt *Attempt, l lane, username domain.Username) (domain.User, error) {
 	attempt.event.TargetUsername = username.String()
 	if err := s.Guard.CheckName(username.String()); err != nil {
 		return domain.User{}, err
 	}
-	var user domain.User
-	err := s.whileConfirming(ctx, attempt, func() (err error) {
-		if user, err = s.Provider.FindUser(ctx, username); err != nil {
-			return err
-		}
-		attempt.event.TargetID = user.ID
-		return s.unprotected(ctx, user)
-	})
-	return user, err
+	if err := s.goIn(ctx, attempt, l, usualWeight); err != nil {
+		return domain.User{}, err
+	}
+	user, err := s.Provider.FindUser(ctx, username)
+	if err != nil {
+		return domain.User{}, err
+	}
+	attempt.event.TargetID = user.ID
+	return user, s.unprotected(ctx, user)
 }
 
 // unprotected returns ProtectedUser when anything protects the user whom the provider
@@ -64,24 +63,6 @@ func notSelf(attempt *Attempt, user domain.User) error {
 		return &domain.Error{Kind: domain.ProtectedUser, Message: "You cannot do this to your own account.", Err: errors.New("the target is the actor")}
 	}
 	return nil
-}
-
-// whileConfirming does work that writes nothing, and meanwhile confirms that the caller
-// may still act. When both fail, the caller is told about the caller.
-func (s *Service) whileConfirming(ctx context.Context, attempt *Attempt, work func() error) error {
-	if attempt.confirm == nil {
-		return work()
-	}
-	var actor domain.Actor
-	err, confirmErr := sideBySide(work, func() (err error) {
-		actor, err = attempt.confirm(ctx)
-		return err
-	})
-	attempt.event.Actor = actor
-	if confirmErr != nil {
-		return confirmErr
-	}
-	return err
 }
 
 // sideBySide calls both at once and waits for both, even when one panics. A panic of the

@@ -52,7 +52,7 @@ func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username dom
 			return UpdateUserResult{}, err
 		}
 	}
-	user, err := s.target(ctx, attempt, username)
+	user, err := s.target(ctx, attempt, writes, username)
 	if err != nil {
 		return UpdateUserResult{}, err
 	}

@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"user-sync-service/internal/domain"
+)
+
+// Mode says what happens to callers who have no right to be there.
+type Mode string
+
+// The modes.
+const (
+	// Enforce refuses them.
+	Enforce Mode = "enforce"
+	// Report lets them through, and logs and counts what Enforce would have refused.
+	Report Mode = "report"
+	// Off does not look at callers at all.
+	Off Mode = "off"
+)
+
+// Access says who may use the service.
+type Access struct {
+	Mode Mode
+	// WriteRoles and ReadRoles are exact names of realm roles, and "client:role" for
+	// roles of a client; one of them is enough. Whoever may only write may not read.
+	WriteRoles, ReadRoles []string
+}
+
+// Caller is what a request shows of the one who sent it.
+type Caller struct {
+	Token string // the access token, empty for none
+	// CrossSite tells that a browser sent the request on behalf of another site.
+	CrossSite bool
+}
+
+// Admit finds out who the caller is and whether the caller may do the attempt's action.
+// It returns Unauthenticated or Forbidden, Unavailable while it cannot know, and
+// RateLimited when the caller asks too often.
+func (s *Service) Admit(ctx context.Context, attempt *Attempt, caller Caller) error {
+	if s.Access.Mode == Off {
+		return nil
+	}
+	actor, err := s.verify(ctx, caller.Token)
+	if err == nil {
+		attempt.event.Actor, err = actor, sameSite(caller)
+	}
+	if err = s.unlessReporting(ctx, attempt, err); err != nil || actor.Name() == "" {
+		return err
+	}
+	// Not before: a page of another site could use up an administrator's requests.
+	if err := s.limitRequests(actor, attempt.event.Action); err != nil {
+		return err
+	}
+	return s.unlessReporting(ctx, attempt, s.mayAct(ctx, attempt, caller.Token))
+}
+
+// sameSite returns Forbidden for a request that a browser sent for another site.
+func sameSite(caller Caller) error {
+	if !caller.CrossSite {
+		return nil
+	}
+	return &domain.Error{Kind: domain.Forbidden, Message: "This request came from another web site.", Err: errors.New("a browser's request from another site")}
+}
+
+func (s *Service) verify(ctx context.Context, token string) (domain.Actor, error) {
+	actor, err := s.Verifier.Verify(ctx, token)
+	// In whatever way the provider's keys could not be had, the caller can only wait.
+	if err != nil && slices.Contains([]domain.Kind{domain.Timeout, domain.BadAnswer}, domain.AsError(err).Kind) {
+		err = &domain.Error{Kind: domain.Unavailable, Err: err}
+	}
+	return actor, err
+}
+
+// mayAct looks at the attempt's actor, whom the token names. Before a write it asks for
+// the actor's roles of this moment.
+func (s *Service) mayAct(ctx context.Context, attempt *Attempt, token string) (err error) {
+	writes, roles := attempt.event.Action.Writes(), s.Access.ReadRoles
+	if writes {
+		roles = s.Access.WriteRoles
+	}
+	if !attempt.event.Actor.HasAnyRole(roles) {
+		return &domain.Error{Kind: domain.Forbidden}
+	}
+	if writes && s.Introspector != nil {
+		attempt.event.Actor, err = s.mayStillWrite(ctx, attempt.event.Actor, token)
+	}
+	return err
+}
+
+// mayStillWrite asks the identity provider about the actor's token: by its signature alone
+// an administrator who was switched off or demoted could go on writing until it expires. It
+// returns the actor with the roles of this moment, if these can be told.
+func (s *Service) mayStillWrite(ctx context.Context, actor domain.Actor, token string) (domain.Actor, error) {
+	owner, active, err := s.Introspector.TokenActive(ctx, token)
+	switch {
+	case err != nil:
+		return actor, err
+	case !active:
+		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("the identity provider does not honour the token any more, or not towards this service")}
+	case !actor.Same(owner):
+		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("introspection names another subject and username than the token; a mapper may be left out of introspection")}
+	}
+	actor.Roles = owner.Roles
+	switch {
+	case actor.HasAnyRole(s.Access.WriteRoles):
+		return actor, nil
+	case len(actor.Roles) == 0:
+		return actor, &domain.Error{Kind: domain.Forbidden, Err: errors.New("introspection tells no roles: the actor has none, or a role mapper of the client or the realm is left out of introspection")}
+	default:
+		return actor, &domain.Error{Kind: domain.Forbidden, Err: errors.New("the actor has lost the role since the token was issued")}
+	}
+}
+
+// unlessReporting returns err, or nil after having told what would have been refused.
+func (s *Service) unlessReporting(ctx context.Context, attempt *Attempt, err error) error {
+	if err == nil || s.Access.Mode != Report {
+		return err
+	}
+	failure := domain.AsError(err)
+	if attempt.event.NotEnforced == "" {
+		attempt.event.NotEnforced = failure.Kind
+	}
+	s.Observer.Refused(failure.Kind, false)
+	s.Log.WarnContext(ctx, "a caller who would be refused was let through", "action", string(attempt.event.Action),
+		"reason", string(failure.Kind), "error", failure.Error(), "request_id", attempt.event.RequestID)
+	return nil
+}

@@ -1,0 +1,141 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"user-sync-service/internal/domain"
+)
+
+// lane is a way in for requests of one sort. Each has places of its own at the provider,
+// so that no sort can take the places of another.
+type lane int
+
+const (
+	reads lane = iota
+	writes
+	mails  // their answer may take as long as that of a mail server
+	urgent // switching off and logging out: the calls that must live longest
+	lanes  // how many there are
+)
+
+// String is the lane's name in metrics.
+func (l lane) String() string { return [lanes]string{"reads", "writes", "mails", "urgent"}[l] }
+
+// share is the lane's part of the calls that may be under way at once.
+func (l lane) share(calls int) int64 {
+	if l == reads {
+		return int64(calls) / 2
+	}
+	if l == writes {
+		return int64(calls) / 4
+	}
+	return int64(calls) / 8
+}
+
+// The weight of a request is how many calls it makes at the same time.
+const (
+	usualWeight    = 2
+	detailedWeight = 5 // a status read with details
+)
+
+// mostWaiting is how many requests wait in a lane. It is above what clients send who
+// come back as soon as they are answered: each of those that is refused costs more than
+// one that waits.
+const mostWaiting = 512
+
+// door admits requests once, before their first call about a user, so that what got in is
+// not refused half-way. It counts in this process alone.
+type door [lanes]struct {
+	size                     int64
+	places                   *semaphore.Weighted
+	inside, waiting, refused atomic.Int64
+}
+
+// newDoor makes the door to a provider that takes so many calls at once; zero: any number.
+func newDoor(calls int) *door {
+	if calls == 0 {
+		return nil
+	}
+	var d door
+	for l := range lanes {
+		d[l].size = max(l.share(calls), usualWeight)
+		d[l].places = semaphore.NewWeighted(d[l].size)
+	}
+	return &d
+}
+
+// enter waits for a place in the lane, at most for half of the time that is left. It
+// returns Overloaded when there is none, at once when too many wait already.
+func (d *door) enter(ctx context.Context, l lane, weight int64) (leave func(), err error) {
+	if d == nil {
+		return func() {}, nil
+	}
+	lane := &d[l]
+	weight = min(weight, lane.size)
+	if !lane.places.TryAcquire(weight) {
+		defer lane.waiting.Add(-1)
+		if lane.waiting.Add(1) > mostWaiting {
+			lane.refused.Add(1)
+			return nil, &domain.Error{Kind: domain.Overloaded, Err: errors.New("too many requests wait: " + l.String())}
+		}
+		waitCtx, cancel := halfOf(ctx)
+		defer cancel()
+		if lane.places.Acquire(waitCtx, weight) != nil {
+			if err := ctx.Err(); err != nil {
+				return nil, domain.AsError(err) // The caller has gone.
+			}
+			lane.refused.Add(1)
+			return nil, &domain.Error{Kind: domain.Overloaded, Err: errors.New("waited too long: " + l.String())}
+		}
+	}
+	lane.inside.Add(1)
+	return func() { lane.inside.Add(-1); lane.places.Release(weight) }, nil
+}
+
+// halfOf returns a context for half of the time that is left.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/2)
+}
+
+// goIn gives the attempt a place in the lane, if it has none yet. Finish gives it back.
+func (s *Service) goIn(ctx context.Context, attempt *Attempt, l lane, weight int64) (err error) {
+	if attempt.leave == nil {
+		attempt.leave, err = s.door.enter(ctx, l, weight)
+	}
+	return err
+}
+
+// goOut gives the place back before the end.
+func (a *Attempt) goOut() {
+	if a.leave != nil {
+		a.leave()
+		a.leave = nil
+	}
+}
+
+// LaneState is what a lane of the door can tell of itself at any time.
+type LaneState struct {
+	Name            string
+	Inside, Waiting int // requests
+	Refused         int // since the start
+}
+
+// Admission returns the state of each lane; none where requests are not counted.
+func (s *Service) Admission() (states []LaneState) {
+	for l := range lanes {
+		if s.door != nil {
+			lane := &s.door[l]
+			states = append(states, LaneState{l.String(), int(lane.inside.Load()), int(lane.waiting.Load()), int(lane.refused.Load())})
+		}
+	}
+	return states
+}
