@@ -338,7 +338,7 @@ func TestCircuit_CountsFaultsAmongCallersWhoLeave(t *testing.T) {
 // What is turned away for want of room says nothing about Keycloak, neither against it
 // nor for it.
 func TestCircuit_IsNeitherOpenedNorKeptClosedByOverload(t *testing.T) {
-	s, p, id := warmed(t, func(config *keycloak.Config) { config.MaxConcurrency = 1 }, keycloak.WithQueueing(10*time.Millisecond))
+	s, p, id := warmed(t, func(config *keycloak.Config) { config.MaxConcurrency = 1 }, keycloak.WithQueueing(100*time.Millisecond))
 	reached, goOn := make(chan struct{}), make(chan int)
 	s.spoil("POST users/{id}/logout", func(w http.ResponseWriter, _ *http.Request) {
 		reached <- struct{}{}

@@ -42,7 +42,8 @@ type Timing struct {
 	// CircuitDelay is how long the circuit stays open before it lets a call through, and
 	// MailCircuitDelay the same for the circuit of mails.
 	CircuitDelay, MailCircuitDelay time.Duration
-	// LongestQueueing is how long a call waits for its turn.
+	// LongestQueueing is how long a call waits for its turn, if it has so much time: longer
+	// than any should, since requests are admitted before they make calls.
 	LongestQueueing time.Duration
 	// SecretPause is the first pause before the client's secret is read again.
 	SecretPause time.Duration
@@ -62,7 +63,7 @@ func UsualTiming() Timing {
 		LongestPause:     200 * time.Millisecond,
 		CircuitDelay:     2 * time.Second,
 		MailCircuitDelay: 10 * time.Second,
-		LongestQueueing:  500 * time.Millisecond,
+		LongestQueueing:  5 * time.Second,
 		SecretPause:      100 * time.Millisecond,
 		LookFor:          2 * time.Second,
 		LookAgainAfter:   250 * time.Millisecond,

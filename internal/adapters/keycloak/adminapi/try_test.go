@@ -71,7 +71,7 @@ func TestTiming_IsTheUsualOneUnlessATestSetsAnother(t *testing.T) {
 	c := New(Config{URL: "http://127.0.0.1:1"})
 	defer c.Close()
 	assert.Equal(t, Timing{
-		LongestPause: 200 * time.Millisecond, CircuitDelay: 2 * time.Second, MailCircuitDelay: 10 * time.Second, LongestQueueing: 500 * time.Millisecond,
+		LongestPause: 200 * time.Millisecond, CircuitDelay: 2 * time.Second, MailCircuitDelay: 10 * time.Second, LongestQueueing: 5 * time.Second,
 		LookFor: 2 * time.Second, LookAgainAfter: 250 * time.Millisecond, Grace: 400 * time.Millisecond, WithoutDeadline: 10 * time.Second,
 		SecretPause: 100 * time.Millisecond, Settling: 80 * time.Millisecond,
 	}, c.Timing)
