@@ -62,6 +62,7 @@ func TestLoad_ReadsEachVariableOfAccess(t *testing.T) {
 			assert.Equal(t, app.Access{Mode: app.Enforce, WriteRoles: []string{"admin"}, ReadRoles: []string{"auditor", "admin"}}, c.access())
 		}},
 		{"AUTH_READ_ROLES", " , ", func(t *testing.T, c Config) { assert.Equal(t, []string{"admin"}, c.access().ReadRoles) }},
+		{"RATE_LIMIT_READS", "0", func(t *testing.T, c Config) { assert.Zero(t, c.RateLimitReads) }},
 		{"RATE_LIMIT_WRITES", "0", func(t *testing.T, c Config) { assert.Zero(t, c.RateLimitWrites) }},
 		{"RATE_LIMIT_MAILS", "0", func(t *testing.T, c Config) { assert.Zero(t, c.RateLimitMails) }},
 		{"RESET_COOLDOWN", "90", func(t *testing.T, c Config) { assert.Equal(t, duration(90*time.Second), c.ResetCooldown) }},

@@ -35,7 +35,7 @@ func setEnvironment(t *testing.T, variables map[string]string) {
 	}
 	// Load sets and unsets these itself; t.Setenv restores them.
 	for _, name := range []string{
-		"LOG_LEVEL", "SHUTDOWN_TIMEOUT", "PORT", "KEYCLOAK_TIMEOUT", "KEYCLOAK_REALM", "KEYCLOAK_URL", "RATE_LIMIT_WRITES", "RATE_LIMIT_MAILS", "RESET_COOLDOWN",
+		"LOG_LEVEL", "SHUTDOWN_TIMEOUT", "PORT", "KEYCLOAK_TIMEOUT", "KEYCLOAK_REALM", "KEYCLOAK_URL", "RATE_LIMIT_READS", "RATE_LIMIT_WRITES", "RATE_LIMIT_MAILS", "RESET_COOLDOWN",
 		"REQUEST_TIMEOUT", "KEYCLOAK_MAX_CONCURRENCY", "EMAIL_VERIFIED", "API_DOCS", "PPROF",
 	} {
 		if _, given := variables[name]; !given {

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
-	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
@@ -140,17 +139,4 @@ func TestRunbook_HasNoAlertThatIsGone(t *testing.T) {
 			assert.Contains(t, names, section.anchor)
 		}
 	}
-}
-
-// The program does not tell its limit, so the alert has to know it.
-func TestAlerts_CallOverloadBeforeTheLimit(t *testing.T) {
-	limit, err := strconv.ParseFloat(build(t).setting(t, "KEYCLOAK_MAX_CONCURRENCY"), 64)
-	require.NoError(t, err)
-	at := slices.IndexFunc(alerts(t), func(rule monitoringv1.Rule) bool { return rule.Alert == "UserSyncOverloaded" })
-	require.GreaterOrEqual(t, at, 0)
-	comparison, ok := parse(t, alerts(t)[at].Expr.String()).(*parser.BinaryExpr)
-	require.True(t, ok)
-	threshold, ok := comparison.RHS.(*parser.NumberLiteral)
-	require.True(t, ok)
-	assert.InDelta(t, 0.75*limit, threshold.Val, 0.01, "three quarters of KEYCLOAK_MAX_CONCURRENCY")
 }

@@ -37,10 +37,10 @@ func runToEnd(t *testing.T, args []string, environment ...string) (exitCode int,
 func TestProcess_ListsEveryConfigurationFault(t *testing.T) {
 	code, output := runToEnd(t, nil, "PORT=x", "LOG_LEVEL=loud", "KEYCLOAK_TIMEOUT=5", "SHUTDOWN_TIMEOUT=4s", "KEYCLOAK_URL=ftp://x", "KEYCLOAK_REALM=",
 		"KEYCLOAK_CLIENT_SECRET=very-secret", "AUTH_MODE=lax", "AUTH_INTROSPECTION=reads", "AUTH_WRITE_ROLES= ,", "TRUSTED_ORIGINS=admin.bank.example",
-		"RATE_LIMIT_WRITES=-1", "RESET_COOLDOWN=-1s", "AUDIT_LOG= ", "TEMPORARY_PASSWORD_DELIVERY=post", "REQUIRED_ACTIONS=x,x", "EMAIL_VERIFIED=maybe")
+		"RATE_LIMIT_READS=-1", "RATE_LIMIT_WRITES=-1", "MAX_CONNECTIONS=0", "RESET_COOLDOWN=-1s", "AUDIT_LOG= ", "TEMPORARY_PASSWORD_DELIVERY=post", "REQUIRED_ACTIONS=x,x", "EMAIL_VERIFIED=maybe")
 	assert.Equal(t, 2, code)
 	for _, fault := range []string{"PORT: ", "LOG_LEVEL: ", "SHUTDOWN_TIMEOUT: ", "KEYCLOAK_URL: ", "KEYCLOAK_REALM: ", "KEYCLOAK_CLIENT_ID: ",
-		"AUTH_MODE: ", "AUTH_INTROSPECTION: ", "AUTH_WRITE_ROLES: ", "TRUSTED_ORIGINS: ", "RATE_LIMIT_WRITES: ", "RESET_COOLDOWN: ", "AUDIT_LOG: ",
+		"AUTH_MODE: ", "AUTH_INTROSPECTION: ", "AUTH_WRITE_ROLES: ", "TRUSTED_ORIGINS: ", "RATE_LIMIT_READS: ", "RATE_LIMIT_WRITES: ", "MAX_CONNECTIONS: ", "RESET_COOLDOWN: ", "AUDIT_LOG: ",
 		"TEMPORARY_PASSWORD_DELIVERY: ", "REQUIRED_ACTIONS: ", "EMAIL_VERIFIED: "} {
 		assert.Contains(t, output, fault)
 	}

@@ -126,6 +126,7 @@ func environmentFor(realm *keycloaktest.Realm, keycloakURL string) map[string]st
 		"LOG_LEVEL":              "debug",
 		"AUDIT_LOG":              auditLogName,
 		"RATE_LIMIT_WRITES":      "0", // Some tests make thousands a minute.
+		"RATE_LIMIT_READS":       "0",
 		"RATE_LIMIT_MAILS":       "0",
 		"RESET_COOLDOWN":         "0",
 	}

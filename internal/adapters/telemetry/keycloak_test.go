@@ -79,6 +79,16 @@ func TestMetrics_CountOutcomes(t *testing.T) {
 	}
 }
 
+func TestMetrics_TellTheStateOfTheDoorWhenAsked(t *testing.T) {
+	metrics := telemetry.NewMetrics(telemetry.Build{})
+	metrics.WatchAdmission(func() []telemetry.Lane { return []telemetry.Lane{{Name: "reads", Inside: 3, Waiting: 2, Refused: 1}} })
+	assert.Equal(t, []string{
+		`usersync_admission_inside{lane="reads"} 3`,
+		`usersync_admission_refusals_total{lane="reads"} 1`,
+		`usersync_admission_waiting{lane="reads"} 2`,
+	}, of(scrape(t, metrics), "usersync_admission"))
+}
+
 func TestMetrics_TellTheStateOfKeycloakWhenAsked(t *testing.T) {
 	metrics := telemetry.NewMetrics(telemetry.Build{})
 	assert.Empty(t, of(scrape(t, metrics), "usersync_keycloak_up"), "nobody watches")
