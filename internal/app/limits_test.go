@@ -92,6 +92,7 @@ func TestRateLimit_RefusesTheFourthOfThreeWrites(t *testing.T) {
 		assert.Equal(t, "asha", event.Actor.Name())
 	}
 	same()
+	assert.Equal(t, len(writing()), b.audit.strangers, "they could fill the disk")
 	require.NoError(t, b.as(t, "asha", reading(), "anna"), "reads have a limit of their own")
 }
 

@@ -18,8 +18,8 @@ type AuditLog interface {
 	// not, or not wholly, kept.
 	Record(ctx context.Context, event domain.AuditEvent) error
 
-	// RecordStranger is Record for the refusal of a caller of whom nothing is known. Anybody
-	// can cause any number of those, so only the first ones of each second are kept whole; of
+	// RecordStranger is Record for the refusal of a caller of whom nothing is known, or who
+	// asks too often. There can be any number of those, so only the first ones of each second are kept whole; of
 	// the others the log says, soon after, how many there were and why. A power failure may
 	// take the latest ones.
 	RecordStranger(ctx context.Context, event domain.AuditEvent) error
