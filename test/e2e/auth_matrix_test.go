@@ -104,7 +104,7 @@ func (m *matrix) malformed(t *testing.T, key signingKey) []credential {
 		refused("garbage", bearer("garbage")),
 		refused("dots", bearer("..")),
 		refused("JSON", bearer(`{"alg":"none"}`)),
-		refused("long garbage", bearer(strings.Repeat("x", 40_000))),
+		refused("long garbage", bearer(strings.Repeat("x", 30_000))),
 		refused("two tokens", bearer(boss+" "+boss)),
 		refused("a fourth part", bearer(boss+".x")),
 		refused("cut off", bearer(boss[:len(boss)-1])),

@@ -91,7 +91,7 @@ func TestCalls_PerRoute(t *testing.T) {
 			introspect, findUser, readAdministration, "GET roles/branch-manager", "GET group-by-path/branch-managers",
 			"GET groups/{id}/role-mappings/realm/composite", "GET groups/{id}/role-mappings/clients/{id}/composite", readDirectRoles, readGroups, lookAtUser,
 			giveRole, "PUT users/{id}/groups/{id}", readDirectRoles, "DELETE users/{id}/role-mappings/realm", readGroups, "DELETE users/{id}/groups/{id}",
-			readDirectRoles, readGroups, // and it is looked whether that stands
+			readDirectRoles, readGroups, endSessions, // It is looked whether that stands, and the old role's sessions end.
 		}},
 		{"write to nobody", http.MethodPut, "/users/nobody/status", `{"enabled":true}`, 404, []string{introspect, findUser}},
 		{"bad body", http.MethodPost, syncPath, `{}`, 400, nil},

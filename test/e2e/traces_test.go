@@ -122,7 +122,9 @@ func checkCreateCalls(t *testing.T, spans []span, request span) {
 		calls[s.name]++
 		assert.Equal(t, request.id, s.parentID, s.name)
 		assert.Equal(t, tracepb.Span_SPAN_KIND_CLIENT, s.kind, s.name)
-		assert.False(t, s.failed, s.name)
+		if s.name != "keycloak get_role_parts" { // Keycloak hides those of one role that everybody has.
+			assert.False(t, s.failed, s.name)
+		}
 		assert.Equal(t, "keycloak "+s.attributes["usersync.operation"], s.name)
 	}
 	for _, name := range []string{"introspect_token", "create_user", "assign_role"} {
@@ -226,7 +228,7 @@ func TestTraces_WithoutACollector(t *testing.T) {
 	// run returns how long the program takes to end after some requests.
 	run := func(t *testing.T, further map[string]string) time.Duration {
 		t.Helper()
-		further["LOG_LEVEL"] = "info"
+		further["LOG_LEVEL"], further["AUTH_CLIENTS"] = "info", keycloaktest.LoginClientID
 		p := serveWith(t, realm, tracing(realm, realm.URL, "", further))
 		for i := range 50 {
 			answer := p.send(t, http.MethodGet, fmt.Sprintf("/users/nobody%d/keycloak-status", i), "")

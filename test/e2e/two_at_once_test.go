@@ -32,7 +32,7 @@ func editing(body string, makes facts) rival {
 }
 
 func move(fineract, role, group string) rival {
-	return editing(`{"role":"`+fineract+`"}`, facts{"roles": role, "groups": group, "attributes.fineract_role": fineract})
+	return editing(`{"role":"`+fineract+`"}`, facts{"roles": role, "groups": group, "attributes.fineract_role": fineract, "sessions": "0"})
 }
 
 func disabling() rival {
