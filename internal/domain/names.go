@@ -117,7 +117,7 @@ func CheckText(member, text string) error {
 	characters := []rune(text)
 	for i, r := range characters {
 		between := i > 0 && i < len(characters)-1 && isSpelling(characters[i-1]) && isSpelling(characters[i+1])
-		if isInvisible(r) && !(isJoiner(r) && between) {
+		if isInvisible(r) && (!isJoiner(r) || !between) {
 			return invalidField(member, hasInvisible)
 		}
 	}

@@ -144,7 +144,7 @@ func TestMails_HaveAFewPlacesOfTheirOwn(t *testing.T) {
 		assert.Equal(t, busy, domain.AsError(err).Message)
 	}
 	assert.Equal(t, keycloak.MaxMails, s.count(mailRoute))
-	assert.Equal(t, tooMany+waiting, len(seen.turnedAway))
+	assert.Len(t, seen.turnedAway, tooMany+waiting)
 	require.NoError(t, p.EndSessions(t.Context(), id))
 
 	close(goOn)

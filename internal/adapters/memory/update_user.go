@@ -14,7 +14,7 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 		changed := *present
 		changed.User = copyUser(present.User)
 		if change.Email != nil {
-			changed.EmailVerified = changed.EmailVerified && !(change.Unverified && !change.Email.Matches(changed.Email))
+			changed.EmailVerified = changed.EmailVerified && (!change.Unverified || change.Email.Matches(changed.Email))
 			changed.Email = lower(change.Email.String())
 		}
 		if change.FirstName != nil {
