@@ -193,7 +193,7 @@ func TestServe_ASlowBodyIsNotTakenForASlowProvider(t *testing.T) {
 	status, body := answerOn(t, connection)
 	assert.Equal(t, http.StatusBadRequest, status)
 	assert.Equal(t, "invalid_json", body["code"])
-	assert.Equal(t, "The request body could not be read.", body["message"])
+	assert.Equal(t, "The request body did not arrive in time.", body["message"])
 }
 
 // The wiring of ON_EXISTING.

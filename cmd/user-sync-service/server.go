@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"user-sync-service/internal/adapters/httpapi"
@@ -16,11 +18,9 @@ import (
 
 // Limits on slow clients.
 const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 15 * time.Second
-	answerTimeout     = 5 * time.Second // to write an answer, once the work is done
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 32 << 10
+	readTimeout = 5 * time.Second // for headers; httpapi has times of its own for bodies and answers
+	idleTimeout = 2 * time.Minute
+	maxHeaderBytes = 28 << 10 // and 4 KiB that net/http adds
 )
 
 // listeners are where the service is reached.
@@ -42,8 +42,6 @@ func serve(ctx context.Context, config httpapi.Config, health *app.Health, at li
 	config.Health, config.Ready = health.Err, func() bool { return !draining.Load() }
 	config.SeparateManagement = at.management != nil
 	server := newServer(httpapi.New(config), log)
-	server.ReadTimeout = min(readTimeout, config.RequestTimeout) // A client that is too slow is not taken for a slow provider.
-	server.WriteTimeout += config.RequestTimeout
 	if at.connections > 0 {
 		at.public = limit(server, at.public, at.connections)
 	}
@@ -60,7 +58,8 @@ func serve(ctx context.Context, config httpapi.Config, health *app.Health, at li
 	failed := make(chan error, 2)
 	if at.management != nil {
 		operators := newServer(httpapi.NewManagement(config), log)
-		running.Go(func() { failed <- operators.Serve(at.management) })
+		management := limit(operators, at.management, managementConnections)
+		running.Go(func() { failed <- operators.Serve(management) })
 		// Last: while requests are drained, probes and metrics are answered.
 		defer operators.Close()
 		log.Info("serving metrics and probes", "management", at.management.Addr().String())
@@ -88,13 +87,12 @@ func serve(ctx context.Context, config httpapi.Config, health *app.Health, at li
 
 func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      readTimeout + answerTimeout, // Profiles that take longer extend it.
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Handler:        handler,
+		ReadTimeout:    readTimeout,
+		WriteTimeout:   readTimeout, // httpapi and profiles set it anew.
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -112,7 +110,18 @@ func warnOfOpenDoor(ctx context.Context, log *slog.Logger) {
 	}
 }
 
+// socketBuffer is what the kernel keeps for a connection in each direction, doubled: it
+// counts as the container's memory too.
+const socketBuffer = 16 << 10
+
 func listen(ctx context.Context, address string) (net.Listener, error) {
-	var config net.ListenConfig
+	config := net.ListenConfig{Control: func(_, _ string, socket syscall.RawConn) (err error) {
+		controlErr := socket.Control(func(fd uintptr) { // The connections inherit it.
+			err = errors.Join(
+				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, socketBuffer),
+				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, socketBuffer))
+		})
+		return errors.Join(controlErr, err)
+	}}
 	return config.Listen(ctx, "tcp", address)
 }

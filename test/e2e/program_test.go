@@ -41,7 +41,13 @@ func startProgram(t *testing.T, args []string, environment map[string]string) *p
 	t.Helper()
 	binary, err := shared.binary()
 	require.NoError(t, err)
-	p := &program{cmd: exec.Command(binary, args...), exited: make(chan struct{})}
+	return startCommand(t, exec.Command(binary, args...), environment)
+}
+
+// startCommand is startProgram for a command that becomes the program.
+func startCommand(t *testing.T, command *exec.Cmd, environment map[string]string) *program {
+	t.Helper()
+	p := &program{cmd: command, exited: make(chan struct{})}
 	p.cmd.Dir = t.TempDir() // without a .env file
 	p.cmd.Env = []string{}
 	for name, value := range environment {

@@ -14,7 +14,7 @@ import (
 func NewManagement(config Config) http.Handler {
 	config.Observe = func(string, string, int, time.Duration) {}
 	a := &api{Config: config, mux: chi.NewMux()}
-	a.mux.Use(identify, a.record, a.recoverPanic)
+	a.mux.Use(identify, impatient, a.record, a.recoverPanic)
 	a.mux.NotFound(a.notFound)
 	a.mux.MethodNotAllowed(a.methodNotAllowed)
 	a.operate("")

@@ -20,6 +20,7 @@ import (
 type request struct {
 	id      string
 	failure *domain.Error // nil: answered without an error
+	unread  bool          // the body, or a part of it
 }
 
 type requestKey struct{}

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"io"
 	"math/big"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -38,9 +38,12 @@ func readObject(w http.ResponseWriter, r *http.Request) (*object, error) {
 	if err != nil || mediaType != "application/json" {
 		return nil, unsupportedType
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := readBody(w, r)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, bodyTooLarge
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, &domain.Error{Kind: invalidJSON, Message: "The request body did not arrive in time.", Err: err}
 	}
 	if err != nil {
 		return nil, &domain.Error{Kind: invalidJSON, Message: "The request body could not be read.", Err: err}

@@ -43,6 +43,7 @@ func (a *api) protected(action domain.Action, handle useCase) http.HandlerFunc {
 			err = &failure
 		}
 		err = a.Service.Finish(ctx, attempt, err)
+		hurry(w, r)
 		switch {
 		case errors.Is(err, http.ErrAbortHandler):
 			panic(http.ErrAbortHandler) // On record now, and passed on as it came.

@@ -64,7 +64,7 @@ type api struct {
 // New returns the handler of all routes.
 func New(config Config) http.Handler {
 	a := &api{Config: config, mux: chi.NewMux()}
-	a.mux.Use(identify, a.trace, a.record, a.recoverPanic)
+	a.mux.Use(identify, impatient, a.trace, a.record, a.recoverPanic)
 	a.mux.NotFound(a.notFound)
 	a.mux.MethodNotAllowed(a.methodNotAllowed)
 	for _, prefix := range []string{"", pathPrefix} {

@@ -1,0 +1,231 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"user-sync-service/test/keycloaktest"
+)
+
+// memoryBound is the memory that deploy/kubernetes gives the program, in bytes.
+const memoryBound = 128 << 20
+
+// attack is what one caller, or a stranger, does on many connections at once. Each
+// connection that the program closes is opened again, for as long as the attack lasts.
+type attack struct {
+	connections int
+	first       string // is sent at once
+	drip        string // is sent each second; empty: answers are read instead
+	descriptors int    // that the program may have; zero: as many as it likes
+}
+
+// run attacks until ctx ends.
+func (a attack) run(ctx context.Context, address string) {
+	var attacking sync.WaitGroup
+	defer attacking.Wait()
+	for range a.connections {
+		attacking.Go(func() {
+			for ctx.Err() == nil {
+				a.once(ctx, address)
+				time.Sleep(100 * time.Millisecond)
+			}
+		})
+	}
+}
+
+func (a attack) once(ctx context.Context, address string) {
+	dialer := net.Dialer{Timeout: 10 * time.Second}
+	connection, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return
+	}
+	defer connection.Close()
+	defer context.AfterFunc(ctx, func() { connection.Close() })()
+	_ = connection.(*net.TCPConn).SetReadBuffer(4 << 10) // It only makes the attack worse.
+	if _, err := io.WriteString(connection, a.first); err != nil {
+		return
+	}
+	if a.drip == "" {
+		_, _ = io.Copy(io.Discard, connection) // The program closes it.
+		return
+	}
+	for ctx.Err() == nil {
+		time.Sleep(time.Second)
+		if _, err := io.WriteString(connection, a.drip); err != nil {
+			return
+		}
+	}
+}
+
+// Whatever one caller or a stranger does with bodies, headers and connections: the program
+// lives within its memory and its descriptors, the probes answer, and an administrator
+// disables employees.
+func TestAttacks_TakeNothingAwayFromDisable(t *testing.T) {
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "attacks", CheapHash: true})
+	const leavers = 10
+	for i := range leavers {
+		addRealmUser(t, realm, teller(fmt.Sprintf("leaver%d", i)))
+	}
+	boss, accomplice, dismissed := administrator(t, realm), administrator(t, realm), administrator(t, realm)
+	switchOff(t, realm, dismissed)
+	stranger := signingKey{"never-seen", newKey(t)}.sign(t, claimsOf(t, boss), nil)
+
+	create := func(token string, length int, more string) string {
+		return fmt.Sprintf("POST /sync/user HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n", bearer(token), length, more)
+	}
+	bomb := membersOf(1 << 20)
+	read := "GET /users/leaver0/keycloak-status HTTP/1.1\r\nHost: x\r\n" + bearer(stranger) + "\r\n"
+	filler := func(size int) string { return "X-Filler: " + strings.Repeat("x", size) }
+	for name, a := range map[string]attack{
+		"none":                                    {},
+		"large bodies of an administrator":        {connections: 24, first: create(accomplice, len(bomb), "") + bomb},
+		"large bodies of a disabled one":          {connections: 16, first: create(dismissed, len(bomb), "") + bomb},
+		"large headers of strangers":              {connections: 1500, first: read + filler(60<<10) + "\r\n\r\n"},
+		"headers as large as may be":              {connections: 1500, first: read + filler(31<<10) + "\r\n\r\n"},
+		"connections":                             {connections: 6000},
+		"slow headers":                            {connections: 1500, first: read + filler(30<<10), drip: "x"},
+		"slow bodies of strangers":                {connections: 1500, first: create(stranger, 64<<10, "") + "{", drip: " "},
+		"slow bodies that nobody asks for":        {connections: 1500, first: "GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n", drip: " "},
+		"slow bodies of an administrator":         {connections: 1500, first: create(accomplice, 64<<10, "") + "{", drip: " "},
+		"answers that are not read":               {connections: 1500, first: strings.Repeat("GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", 64), drip: "\r\n"},
+		"idle connections beside few descriptors": {connections: 300, descriptors: 256},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := startConfined(t, realm, a.descriptors)
+			p.token = boss
+			p.awaitKeys(t)
+			stopProbing := probing(t, p.managementURL(t))
+			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+			var attacking sync.WaitGroup
+			attacking.Go(func() { a.run(ctx, strings.TrimPrefix(p.URL, "http://")) })
+			time.Sleep(time.Second) // for it to begin
+			var mu sync.Mutex
+			var took []time.Duration
+			var disabling sync.WaitGroup
+			for i := range leavers {
+				disabling.Go(func() {
+					for range 2 {
+						begun := time.Now()
+						answer, err := sendAnew(ctx, http.MethodPut, p.URL+fmt.Sprintf("/users/leaver%d/status", i), `{"enabled":false}`, bearer(p.token))
+						if assert.NoError(t, err) {
+							assert.Equal(t, http.StatusOK, answer.status, answer.body)
+						}
+						mu.Lock()
+						took = append(took, time.Since(begun))
+						mu.Unlock()
+					}
+				})
+			}
+			disabling.Wait()
+			peak, open := p.peak(t), p.descriptors()
+			stop()
+			attacking.Wait()
+			slices.Sort(took)
+			t.Logf("RESULT %-40s peak %3d MiB, %4d descriptors, disable: median %s, longest %s; %d probes", name, peak>>20, open, took[len(took)/2], took[len(took)-1], stopProbing())
+			if !raceDetector {
+				assert.Less(t, peak, memoryBound)
+			}
+			assert.NotContains(t, p.log(), "too many open files")
+		})
+	}
+}
+
+// switchOff disables the user of a token.
+func switchOff(t *testing.T, realm *keycloaktest.Realm, token string) {
+	t.Helper()
+	require.NoError(t, realm.UpdateUser(t.Context(), claimsOf(t, token)["sub"].(string), map[string]any{"enabled": false}))
+}
+
+// membersOf is a JSON object of so many bytes, as costly to read as one can be.
+func membersOf(size int) string {
+	var body strings.Builder
+	body.WriteString(`{"":0`)
+	for i := 0; body.Len() < size; i++ {
+		fmt.Fprintf(&body, `,"%x":0`, i)
+	}
+	return body.String() + "}"
+}
+
+// sendAnew is trySend on a connection of its own.
+func sendAnew(ctx context.Context, method, url, body string, header ...string) (reply, error) {
+	return trySend(ctx, method, url, body, append(header, "Connection: close")...)
+}
+
+// startConfined runs the program in a container's memory, where one can be made, and with
+// so many descriptors, zero for any number.
+func startConfined(t *testing.T, realm *keycloaktest.Realm, descriptors int) *program {
+	t.Helper()
+	binary, err := shared.binary()
+	require.NoError(t, err)
+	environment := environmentFor(realm, realm.URL)
+	delete(environment, "RATE_LIMIT_WRITES") // The usual one.
+	environment["MANAGEMENT_ADDR"], environment["GOMEMLIMIT"], environment["LOG_LEVEL"] = "127.0.0.1:0", "112MiB", "info"
+	script := `exec "$0"`
+	if group := newMemoryGroup(t); group != "" && !raceDetector {
+		script = "echo $$ > " + group + "/cgroup.procs && " + script
+	}
+	if descriptors > 0 {
+		script = "ulimit -n " + strconv.Itoa(descriptors) + " && " + script
+	}
+	return startCommand(t, exec.Command("sh", "-c", script, binary), environment)
+}
+
+// newMemoryGroup makes a control group with that bound. It returns "" where none can be
+// made; then the resident size must do.
+func newMemoryGroup(t *testing.T) string {
+	t.Helper()
+	for parent, limit := range map[string]string{"/sys/fs/cgroup/memory": "memory.limit_in_bytes", "/sys/fs/cgroup": "memory.max"} {
+		if _, err := os.Stat(filepath.Join(parent, "cgroup.procs")); err != nil {
+			continue
+		}
+		group, err := os.MkdirTemp(parent, "user-sync-service-")
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { _ = os.Remove(group) }) // It has no members any more.
+		if os.WriteFile(filepath.Join(group, limit), []byte(strconv.Itoa(memoryBound)), 0) == nil {
+			return group
+		}
+	}
+	t.Log("no control group can be made")
+	return ""
+}
+
+// peak is the most memory that was resident so far, in bytes.
+func (p *program) peak(t *testing.T) int {
+	t.Helper()
+	status, err := os.Open(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	require.NoError(t, err, "the program has ended")
+	defer status.Close()
+	for lines := bufio.NewScanner(status); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
+			kilobytes, err := strconv.Atoi(strings.Fields(rest)[0])
+			require.NoError(t, err)
+			return kilobytes << 10
+		}
+	}
+	require.Fail(t, "the program has ended")
+	return 0
+}
+
+// descriptors is how many the program has open.
+func (p *program) descriptors() int {
+	open, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid)) // It may have ended.
+	return len(open)
+}
