@@ -100,7 +100,7 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err // Validate has found it before.
 	}
-	at := listeners{connections: connectionLimit(config.MaxConnections, config.KeycloakMaxConcurrency)}
+	at := listeners{connections: connectionLimit(config.MaxConnections, keycloak.MostConnections(config.KeycloakMaxConcurrency))}
 	if at.public, err = listen(ctx, net.JoinHostPort(config.ListenHost, strconv.Itoa(int(config.Port)))); err != nil {
 		return err
 	}

@@ -18,8 +18,8 @@ import (
 
 // Limits on slow clients.
 const (
-	readTimeout = 5 * time.Second // for headers; httpapi has times of its own for bodies and answers
-	idleTimeout = 2 * time.Minute
+	readTimeout    = 5 * time.Second // for headers; httpapi has times of its own for bodies and answers
+	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 28 << 10 // and 4 KiB that net/http adds
 )
 

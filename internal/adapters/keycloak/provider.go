@@ -33,6 +33,9 @@ type Config = adminapi.Config
 // State is what the provider can tell of itself at any time.
 type State = adminapi.State
 
+// MostConnections is how many connections to Keycloak there may be with a MaxConcurrency.
+func MostConnections(maxConcurrency int) int { return adminapi.MostConnections(maxConcurrency) }
+
 // How long values read from Keycloak are kept. The realm's settings are read anew by
 // every Check.
 const (

@@ -139,18 +139,21 @@ func checkForm(write bool, resp *http.Response, body []byte) error {
 // newTransport returns a connection pool of its own that keeps connections open, so
 // that calls under load do not each open a new one.
 func newTransport(callTimeout time.Duration, maxConcurrency int) *http.Transport {
-	idle := max(maxConcurrency, minIdleConnections)
+	most := MostConnections(maxConcurrency)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	// net/http goes on for a connection also when the request that wanted it has ended.
 	transport.DialContext = (&net.Dialer{Timeout: callTimeout}).DialContext
 	// Less than gateways do: what is sent just when they close a connection may be lost,
 	// and it is not known.
 	transport.IdleConnTimeout = 30 * time.Second
-	transport.MaxIdleConns = idle
-	transport.MaxIdleConnsPerHost = idle
+	transport.MaxIdleConns = most
+	transport.MaxIdleConnsPerHost = most
+	transport.MaxConnsPerHost = most
 	return transport
 }
 
-// minIdleConnections is how many connections to Keycloak stay open between calls at
-// least: there are calls beside those that are limited.
-const minIdleConnections = 128
+// MostConnections is how many connections to Keycloak there may be. There are calls beside
+// those that are limited, and net/http opens more connections than it then uses.
+func MostConnections(maxConcurrency int) int { return max(2*maxConcurrency, leastConnections) }
+
+const leastConnections = 128
