@@ -73,71 +73,76 @@ func (a attack) once(ctx context.Context, address string) {
 	}
 }
 
+// besieged is a realm whose employees are disabled during attacks.
+type besieged struct {
+	realm *keycloaktest.Realm
+	// Tokens: of two administrators, of one whom the realm has disabled meanwhile, and one
+	// that was signed with a key that the realm does not have.
+	boss, accomplice, dismissed, stranger string
+}
+
+// leavers are how many employees are disabled side by side.
+const leavers = 10
+
+func newBesieged(t *testing.T) besieged {
+	t.Helper()
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "attacks", CheapHash: true})
+	for i := range leavers {
+		addRealmUser(t, realm, teller(fmt.Sprintf("leaver%d", i)))
+	}
+	b := besieged{realm: realm, boss: administrator(t, realm), accomplice: administrator(t, realm), dismissed: administrator(t, realm)}
+	require.NoError(t, realm.UpdateUser(t.Context(), claimsOf(t, b.dismissed)["sub"].(string), map[string]any{"enabled": false}))
+	b.stranger = signingKey{"never-seen", newKey(t)}.sign(t, claimsOf(t, b.boss), nil)
+	return b
+}
+
+// createHead is the head of a request that creates a user.
+func createHead(token string, length int, further string) string {
+	return fmt.Sprintf("POST /sync/user HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n", bearer(token), length, further)
+}
+
+// readHead is the head of a read with headers of such a size, without its end.
+func readHead(token string, size int) string {
+	return "GET /users/leaver0/keycloak-status HTTP/1.1\r\nHost: x\r\n" + bearer(token) + "\r\nX-Filler: " + strings.Repeat("x", size)
+}
+
 // Whatever one caller or a stranger does with bodies, headers and connections: the program
 // lives within its memory and its descriptors, the probes answer, and an administrator
 // disables employees.
 func TestAttacks_TakeNothingAwayFromDisable(t *testing.T) {
-	realm := newRealm(t, keycloaktest.RealmOptions{Name: "attacks", CheapHash: true})
-	const leavers = 10
-	for i := range leavers {
-		addRealmUser(t, realm, teller(fmt.Sprintf("leaver%d", i)))
-	}
-	boss, accomplice, dismissed := administrator(t, realm), administrator(t, realm), administrator(t, realm)
-	switchOff(t, realm, dismissed)
-	stranger := signingKey{"never-seen", newKey(t)}.sign(t, claimsOf(t, boss), nil)
-
-	create := func(token string, length int, more string) string {
-		return fmt.Sprintf("POST /sync/user HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n", bearer(token), length, more)
-	}
-	bomb := membersOf(1 << 20)
-	read := "GET /users/leaver0/keycloak-status HTTP/1.1\r\nHost: x\r\n" + bearer(stranger) + "\r\n"
-	filler := func(size int) string { return "X-Filler: " + strings.Repeat("x", size) }
-	for name, a := range map[string]attack{
-		"none":                                    {},
-		"large bodies of an administrator":        {connections: 24, first: create(accomplice, len(bomb), "") + bomb},
-		"large bodies of a disabled one":          {connections: 16, first: create(dismissed, len(bomb), "") + bomb},
-		"large headers of strangers":              {connections: 1500, first: read + filler(60<<10) + "\r\n\r\n"},
-		"headers as large as may be":              {connections: 1500, first: read + filler(31<<10) + "\r\n\r\n"},
-		"connections":                             {connections: 6000},
-		"slow headers":                            {connections: 1500, first: read + filler(30<<10), drip: "x"},
-		"slow bodies of strangers":                {connections: 1500, first: create(stranger, 64<<10, "") + "{", drip: " "},
-		"slow bodies that nobody asks for":        {connections: 1500, first: "GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n", drip: " "},
-		"slow bodies of an administrator":         {connections: 1500, first: create(accomplice, 64<<10, "") + "{", drip: " "},
-		"answers that are not read":               {connections: 1500, first: strings.Repeat("GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", 64), drip: "\r\n"},
+	b := newBesieged(t)
+	const kilobytes64 = 64 << 10
+	bomb := membersOf(1_000_000)
+	b.endure(t, map[string]attack{
+		"large bodies of an administrator":        {connections: 24, first: createHead(b.accomplice, len(bomb), "") + bomb},
+		"large bodies of a disabled one":          {connections: 16, first: createHead(b.dismissed, len(bomb), "") + bomb},
+		"large headers of strangers":              {connections: 1500, first: readHead(b.stranger, 60<<10) + "\r\n\r\n"},
+		"connections":                             {connections: 6000, first: "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"},
+		"slow headers":                            {connections: 1500, first: readHead(b.stranger, 20<<10), drip: "x"},
+		"slow bodies of strangers":                {connections: 2000, first: createHead(b.stranger, kilobytes64, "") + "{", drip: " "},
+		"slow bodies of an administrator":         {connections: 1500, first: createHead(b.accomplice, kilobytes64, "") + "{", drip: " "},
 		"idle connections beside few descriptors": {connections: 300, descriptors: 256},
-	} {
+	})
+}
+
+// endure lets each attack run while employees are disabled.
+func (b besieged) endure(t *testing.T, attacks map[string]attack) {
+	for name, a := range attacks {
 		t.Run(name, func(t *testing.T) {
-			p := startConfined(t, realm, a.descriptors)
-			p.token = boss
+			p := startConfined(t, b.realm, a.descriptors)
+			p.token = b.boss
 			p.awaitKeys(t)
 			stopProbing := probing(t, p.managementURL(t))
 			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 			var attacking sync.WaitGroup
 			attacking.Go(func() { a.run(ctx, strings.TrimPrefix(p.URL, "http://")) })
+			defer attacking.Wait()
+			defer stop()
 			time.Sleep(time.Second) // for it to begin
-			var mu sync.Mutex
-			var took []time.Duration
-			var disabling sync.WaitGroup
-			for i := range leavers {
-				disabling.Go(func() {
-					for range 2 {
-						begun := time.Now()
-						answer, err := sendAnew(ctx, http.MethodPut, p.URL+fmt.Sprintf("/users/leaver%d/status", i), `{"enabled":false}`, bearer(p.token))
-						if assert.NoError(t, err) {
-							assert.Equal(t, http.StatusOK, answer.status, answer.body)
-						}
-						mu.Lock()
-						took = append(took, time.Since(begun))
-						mu.Unlock()
-					}
-				})
-			}
-			disabling.Wait()
+			took := b.disable(ctx, t, p)
 			peak, open := p.peak(t), p.descriptors()
-			stop()
-			attacking.Wait()
-			slices.Sort(took)
-			t.Logf("RESULT %-40s peak %3d MiB, %4d descriptors, disable: median %s, longest %s; %d probes", name, peak>>20, open, took[len(took)/2], took[len(took)-1], stopProbing())
+			t.Logf("RESULT %-40s peak %3d MiB, %4d descriptors, disable: median %s, longest %s; %d probes",
+				name, peak>>20, open, took[len(took)/2], took[len(took)-1], stopProbing())
 			if !raceDetector {
 				assert.Less(t, peak, memoryBound)
 			}
@@ -146,10 +151,66 @@ func TestAttacks_TakeNothingAwayFromDisable(t *testing.T) {
 	}
 }
 
-// switchOff disables the user of a token.
-func switchOff(t *testing.T, realm *keycloaktest.Realm, token string) {
-	t.Helper()
-	require.NoError(t, realm.UpdateUser(t.Context(), claimsOf(t, token)["sub"].(string), map[string]any{"enabled": false}))
+// disable disables all the leavers twice, each time on a new connection, and returns how
+// long that took, sorted. All it asks for is an answer before a gateway would give up.
+func (b besieged) disable(ctx context.Context, t *testing.T, p *program) (took []time.Duration) {
+	const gatewayTimeout = 15 * time.Second // REQUEST_TIMEOUT is 10 s.
+	var mu sync.Mutex
+	var disabling sync.WaitGroup
+	for i := range leavers {
+		disabling.Go(func() {
+			for range 2 {
+				begun := time.Now()
+				limited, cancel := context.WithTimeout(ctx, gatewayTimeout)
+				answer, err := trySend(limited, http.MethodPut, fmt.Sprintf("%s/users/leaver%d/status", p.URL, i), `{"enabled":false}`, bearer(p.token), "Connection: close")
+				cancel()
+				if assert.NoError(t, err) {
+					assert.Equal(t, http.StatusOK, answer.status, answer.body)
+				}
+				mu.Lock()
+				took = append(took, time.Since(begun))
+				mu.Unlock()
+			}
+		})
+	}
+	disabling.Wait()
+	slices.Sort(took)
+	return took
+}
+
+// Nobody is asked for a body who may not send one. Whoever has no time left for it hears
+// that, in JSON.
+func TestAttacks_BodiesAreAskedForLast(t *testing.T) {
+	b := newBesieged(t)
+	p := startConfined(t, b.realm, 0)
+	p.token = b.boss
+	p.awaitKeys(t)
+	for _, test := range []struct {
+		who, token string
+		want       []int
+	}{
+		{"a stranger", b.stranger, []int{http.StatusUnauthorized}},
+		{"a disabled administrator", b.dismissed, []int{http.StatusUnauthorized}},
+		{"an administrator", b.boss, []int{http.StatusContinue, http.StatusBadRequest}},
+	} {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://"))
+		require.NoError(t, err)
+		defer connection.Close()
+		require.NoError(t, connection.SetDeadline(time.Now().Add(time.Minute)))
+		_, err = io.WriteString(connection, createHead(test.token, 100, "Expect: 100-continue\r\n"))
+		require.NoError(t, err)
+		answers := bufio.NewReader(connection)
+		for _, want := range test.want {
+			answer, err := http.ReadResponse(answers, nil)
+			require.NoError(t, err, test.who)
+			body, err := io.ReadAll(answer.Body)
+			require.NoError(t, err)
+			assert.Equal(t, want, answer.StatusCode, "%s: %s", test.who, body)
+			if want == http.StatusBadRequest {
+				assert.Equal(t, "The request body did not arrive in time.", reply{body: string(body)}.member(t, "message"))
+			}
+		}
+	}
 }
 
 // membersOf is a JSON object of so many bytes, as costly to read as one can be.
@@ -160,11 +221,6 @@ func membersOf(size int) string {
 		fmt.Fprintf(&body, `,"%x":0`, i)
 	}
 	return body.String() + "}"
-}
-
-// sendAnew is trySend on a connection of its own.
-func sendAnew(ctx context.Context, method, url, body string, header ...string) (reply, error) {
-	return trySend(ctx, method, url, body, append(header, "Connection: close")...)
 }
 
 // startConfined runs the program in a container's memory, where one can be made, and with
