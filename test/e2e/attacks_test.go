@@ -33,6 +33,7 @@ type attack struct {
 	first       string // is sent at once
 	drip        string // is sent each second; empty: answers are read instead
 	descriptors int    // that the program may have; zero: as many as it likes
+	management  bool   // goes to the listener for metrics and probes
 }
 
 // run attacks until ctx ends.
@@ -134,8 +135,12 @@ func (b besieged) endure(t *testing.T, attacks map[string]attack) {
 			p.awaitKeys(t)
 			stopProbing := probing(t, p.managementURL(t))
 			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+			url := p.URL
+			if a.management {
+				url = p.managementURL(t)
+			}
 			var attacking sync.WaitGroup
-			attacking.Go(func() { a.run(ctx, strings.TrimPrefix(p.URL, "http://")) })
+			attacking.Go(func() { a.run(ctx, strings.TrimPrefix(url, "http://")) })
 			defer attacking.Wait()
 			defer stop()
 			time.Sleep(time.Second) // for it to begin
