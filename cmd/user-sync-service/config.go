@@ -98,7 +98,7 @@ type Config struct {
 	Port uint16 `envconfig:"PORT" default:"5000"`
 	// MaxConnections is how many connections callers may have at once, on PORT. It is less
 	// where the process has too few descriptors. When all are taken, the one that has waited
-	// longest for its next request is closed.
+	// longest for its next request is closed, after half a second at the earliest.
 	MaxConnections int `envconfig:"MAX_CONNECTIONS" default:"1000"`
 	// ShutdownTimeout is how long requests under way may take after SIGTERM. Keep it some
 	// seconds above RequestTimeout: what was begun is put in order after that.
