@@ -169,8 +169,25 @@ func TestLoad_ByConcurrency(t *testing.T) {
 	usual.besideDirect(t, "--duration", "15s", "--pairs", "1")
 	const all = "1,2,4,8,16,32,64,128,256"
 	unlimited.besideDirect(t, "--concurrency", all, "--pairs", "3", "--duration", "4s", "--plot", plotFile(t, "performance-status.png"))
-	usual.besideDirect(t, "--concurrency", "128,256", "--pairs", "3", "--duration", "4s")
 	usual.besideDirect(t, "--work", "create", "--concurrency", all, "--pairs", "3", "--duration", "4s", "--plot", plotFile(t, "performance-create.png"))
+}
+
+// More clients than the service lets in, who come back as soon as they are answered.
+func TestLoad_Overload(t *testing.T) {
+	l := newLoaded(t, keycloaktest.RealmOptions{Name: "load"})
+	l.besideDirect(t, "--duration", "15s", "--pairs", "1")
+	report := l.besideDirect(t, "--concurrency", "64,128,256,512", "--pairs", "3", "--duration", "5s")
+	throughput := make(map[int][]float64)
+	for _, r := range report.Ratios {
+		throughput[r.Concurrency] = append(throughput[r.Concurrency], r.Throughput)
+	}
+	for concurrency, ratios := range throughput {
+		t.Logf("RESULT overload, %d clients: throughput %s of direct", concurrency, spread(ratios))
+	}
+	for _, run := range report.Runs {
+		t.Logf("RESULT overload, %d clients, %s: %d answered, %d refused, median %.1f ms, p99 %.1f ms, %.2f calls for each answered", run.Concurrency, run.Side,
+			run.Requests, run.Errors, run.P50, run.P99, float64(run.Calls)/float64(run.Requests))
+	}
 }
 
 // A realm of many users answers as fast as a small one.
