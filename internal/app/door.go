@@ -26,12 +26,11 @@ const (
 // String is the lane's name in metrics.
 func (l lane) String() string { return [lanes]string{"reads", "writes", "mails", "urgent"}[l] }
 
-// share is the lane's part of the calls that may be under way at once.
+// share is the lane's part of the calls that may be under way at once. A quarter is left
+// for those that confirm callers and read the realm's settings. Few reads at once are
+// enough to keep a provider busy, and more would only make the other lanes slow.
 func (l lane) share(calls int) int64 {
-	if l == reads {
-		return int64(calls) / 2
-	}
-	if l == writes {
+	if l == reads || l == writes {
 		return int64(calls) / 4
 	}
 	return int64(calls) / 8

@@ -247,8 +247,8 @@ func (m *matrix) try(t *testing.T, number int, c credential) {
 			on := target
 			if a.action == "sync_user" {
 				on = newcomer
-				if want == forbidden || who == "" {
-					on = "" // It is in the body, which is not read for everybody.
+				if want != granted {
+					on = "" // It is in the body, which is read for those who may write.
 				}
 			}
 			a.path = prefix + a.path
