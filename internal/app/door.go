@@ -18,22 +18,18 @@ type lane int
 const (
 	reads lane = iota
 	writes
-	mails  // their answer may take as long as that of a mail server
 	urgent // switching off and logging out: the calls that must live longest
 	lanes  // how many there are
 )
 
 // String is the lane's name in metrics.
-func (l lane) String() string { return [lanes]string{"reads", "writes", "mails", "urgent"}[l] }
+func (l lane) String() string { return [lanes]string{"reads", "writes", "urgent"}[l] }
 
 // share is the lane's part of the calls that may be under way at once. A quarter is left
 // for those that confirm callers and read the realm's settings. Few reads at once are
 // enough to keep a provider busy, and more would only make the other lanes slow.
 func (l lane) share(calls int) int64 {
-	if l == reads || l == writes {
-		return int64(calls) / 4
-	}
-	return int64(calls) / 8
+	return int64(calls) * [lanes]int64{2, 3, 1}[l] / 8
 }
 
 // The weight of a request is how many calls it makes at the same time.

@@ -32,7 +32,7 @@ func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username 
 		}
 	}
 	defer unlessSent(giveBack)
-	user, err := s.target(ctx, attempt, mails, username)
+	user, err := s.target(ctx, attempt, writes, username)
 	if err != nil {
 		return "", err
 	}
@@ -54,6 +54,7 @@ func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username 
 	}
 	defer unlessSent(giveBackMail)
 	err = s.write(ctx, attempt, nil, fields{domain.FieldMailSentTo: user.Email}, func() error {
+		attempt.goOut() // Mails have places of their own, since a mail server may be slow.
 		err := s.Provider.SendActionsMail(ctx, user.ID, []domain.RequiredAction{domain.UpdatePassword}, resetLinkLifespan)
 		sent = err == nil || mayHaveBeenSent(domain.AsError(err).Kind)
 		return mailServerSilent(ctx, err)

@@ -115,7 +115,7 @@ func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 	result := SyncUserResult{ID: created.ID, Created: true, Password: user.Password, RequiredActions: created.RequiredActions}
 	result.Warnings = s.leftOut(ctx, attempt, user, created)
 	if s.Delivery.sendsMail() {
-		attempt.goOut() // The mail server may be slow.
+		attempt.goOut() // Mails have places of their own.
 		mailed = s.mailNewUser(ctx, attempt, user.Email, &result)
 	}
 	return result, nil
