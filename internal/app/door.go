@@ -64,7 +64,7 @@ func newDoor(calls int) *door {
 	return &d
 }
 
-// enter waits for a place in the lane, at most for half of the time that is left. It
+// enter waits for a place in the lane, for a small part of the time that is left. It
 // returns Overloaded when there is none, at once when too many wait already.
 func (d *door) enter(ctx context.Context, l lane, weight int64) (leave func(), err error) {
 	if d == nil {
@@ -78,7 +78,7 @@ func (d *door) enter(ctx context.Context, l lane, weight int64) (leave func(), e
 			lane.refused.Add(1)
 			return nil, &domain.Error{Kind: domain.Overloaded, Err: errors.New("too many requests wait: " + l.String())}
 		}
-		waitCtx, cancel := halfOf(ctx)
+		waitCtx, cancel := l.patience(ctx)
 		defer cancel()
 		if lane.places.Acquire(waitCtx, weight) != nil {
 			if err := ctx.Err(); err != nil {
@@ -92,13 +92,14 @@ func (d *door) enter(ctx context.Context, l lane, weight int64) (leave func(), e
 	return func() { lane.inside.Add(-1); lane.places.Release(weight) }, nil
 }
 
-// halfOf returns a context for half of the time that is left.
-func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+// patience returns a context for the part of the time that is left for waiting: who gets in
+// must have enough for the work. A read is the sooner asked for again.
+func (l lane) patience(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, time.Until(deadline)/2)
+	return context.WithTimeout(ctx, time.Until(deadline)/[lanes]time.Duration{10, 5, 5}[l])
 }
 
 // goIn gives the attempt a place in the lane, if it has none yet. Finish gives it back.
