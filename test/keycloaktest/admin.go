@@ -2,6 +2,7 @@ package keycloaktest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -178,6 +179,7 @@ func (r *Realm) RevokeServiceTokens(ctx context.Context) error {
 
 // An AdminEvent is one change that was made through the admin API, by whomever.
 type AdminEvent struct {
+	Time           int64  // milliseconds since 1970
 	OperationType  string // CREATE, UPDATE, DELETE or ACTION
 	ResourceType   string // USER, REALM_ROLE_MAPPING, ...
 	ResourcePath   string // users/<id>, ...
@@ -191,6 +193,10 @@ type AdminEvent struct {
 func (r *Realm) AdminEvents(ctx context.Context) ([]AdminEvent, error) {
 	var events []AdminEvent
 	err := r.Call(ctx, http.MethodGet, "/admin-events?direction=asc&max=100000", nil, &events)
+	if !r.server.AtLeast(26, 4) {
+		slices.Reverse(events) // It ignores the direction.
+	}
+	slices.SortStableFunc(events, func(a, b AdminEvent) int { return cmp.Compare(a.Time, b.Time) })
 	return events, err
 }
 

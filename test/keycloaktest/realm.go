@@ -79,6 +79,25 @@ func (r *Realm) Delete(ctx context.Context) error {
 	return r.Call(ctx, http.MethodDelete, "", nil, nil)
 }
 
+// rights are the roles of realm-management that the service's account needs: from 26.7 on Keycloak shows who
+// administers a realm only to accounts with view-clients.
+func (s *Server) rights() []string {
+	rights := []string{"manage-users", "view-realm"}
+	if s.AtLeast(26, 7) {
+		rights = append(rights, "view-clients")
+	}
+	return rights
+}
+
+// audienceMapper puts a client into the audience of tokens. From 26.7 on Keycloak confirms a token only to a client
+// that is in its audience.
+func audienceMapper(client string) map[string]any {
+	return map[string]any{
+		"name": "audience", "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper",
+		"config": map[string]string{"included.custom.audience": client, "access.token.claim": "true"},
+	}
+}
+
 // representation is the realm as Keycloak imports it.
 func (r *Realm) representation(o RealmOptions) map[string]any {
 	roles := []any{}
@@ -118,12 +137,13 @@ func (r *Realm) representation(o RealmOptions) map[string]any {
 			map[string]any{
 				"clientId": LoginClientID, "enabled": true, "publicClient": true,
 				"standardFlowEnabled": false, "directAccessGrantsEnabled": true,
+				"protocolMappers": []any{audienceMapper(r.ClientID)},
 			},
 		},
 		"users": []any{
 			map[string]any{
 				"username": "service-account-" + r.ClientID, "enabled": true, "serviceAccountClientId": r.ClientID,
-				"clientRoles": map[string]any{"realm-management": []string{"manage-users", "view-realm"}},
+				"clientRoles": map[string]any{"realm-management": r.server.rights()},
 			},
 		},
 	}

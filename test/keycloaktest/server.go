@@ -23,7 +23,8 @@ const startLimit = 5 * time.Minute
 
 // A Server is a running Keycloak. It is safe for concurrent use.
 type Server struct {
-	URL string // without a trailing slash
+	URL     string // without a trailing slash
+	Version string // "26.7.4"
 
 	admin, password string
 	client          *http.Client
@@ -39,7 +40,7 @@ type Server struct {
 // returns when the server answers. The context limits the start only; the server runs until Stop, or until this
 // process ends in whatever way. The error wraps ErrUnavailable when no Keycloak can be had on this machine.
 func Start(ctx context.Context) (*Server, error) {
-	return start(ctx, "KEYCLOAK_TEST_URL", cmp.Or(os.Getenv("KEYCLOAK_TEST_VERSION"), "26.4.7"))
+	return start(ctx, "KEYCLOAK_TEST_URL", cmp.Or(os.Getenv("KEYCLOAK_TEST_VERSION"), "26.7.4"))
 }
 
 // Start26_7 is Start for a server of the version 26.7.3, or the one of KEYCLOAK_TEST_URL_26_7.
@@ -56,7 +57,7 @@ func start(ctx context.Context, running, version string) (*Server, error) {
 		s.URL = strings.TrimRight(url, "/")
 		s.admin = cmp.Or(os.Getenv("KEYCLOAK_TEST_ADMIN"), "admin")
 		s.password = cmp.Or(os.Getenv("KEYCLOAK_TEST_ADMIN_PASSWORD"), "admin")
-		if _, err := s.bearer(ctx); err != nil {
+		if err := s.readVersion(ctx); err != nil {
 			return nil, fmt.Errorf("the Keycloak of %s: %w", running, err)
 		}
 		return s, nil
@@ -80,7 +81,24 @@ func start(ctx context.Context, running, version string) (*Server, error) {
 		return nil, fmt.Errorf("start Keycloak: %w\n%s", err, tail(s.process.output()))
 	}
 	dist.keepAugmented(s.process.home)
-	return s, nil
+	return s, s.readVersion(ctx)
+}
+
+// readVersion asks the server which version it is.
+func (s *Server) readVersion(ctx context.Context) error {
+	var info struct {
+		System struct{ Version string } `json:"systemInfo"`
+	}
+	_, err := s.call(ctx, http.MethodGet, "/admin/serverinfo", nil, &info)
+	s.Version = info.System.Version
+	return err
+}
+
+// AtLeast reports whether the server's version is this one or a later one.
+func (s *Server) AtLeast(major, minor int) bool {
+	var theirMajor, theirMinor int
+	_, _ = fmt.Sscanf(s.Version, "%d.%d", &theirMajor, &theirMinor) // Else it is as old as can be.
+	return theirMajor > major || theirMajor == major && theirMinor >= minor
 }
 
 // Stop ends the server, if it was started here. Its log is deleted, or kept and named when the tests failed.
