@@ -25,11 +25,10 @@ const (
 // String is the lane's name in metrics.
 func (l lane) String() string { return [lanes]string{"reads", "writes", "urgent"}[l] }
 
-// share is the lane's part of the calls that may be under way at once. A quarter is left
-// for those that confirm callers and read the realm's settings. Few reads at once are
-// enough to keep a provider busy, and more would only make the other lanes slow.
+// share is the lane's part of the calls that may be under way at once. What is left is for
+// those that confirm callers and read the realm's settings.
 func (l lane) share(calls int) int64 {
-	return int64(calls) * [lanes]int64{2, 3, 1}[l] / 8
+	return int64(calls) * [lanes]int64{4, 3, 1}[l] / 8
 }
 
 // The weight of a request is how many calls it makes at the same time.
@@ -45,10 +44,16 @@ const mostWaiting = 512
 
 // door admits requests once, before their first call about a user, so that what got in is
 // not refused half-way. It counts in this process alone.
-type door [lanes]struct {
-	size                     int64
-	places                   *semaphore.Weighted
-	inside, waiting, refused atomic.Int64
+type door struct {
+	lanes [lanes]struct {
+		size                     int64
+		places                   *semaphore.Weighted
+		inside, waiting, refused atomic.Int64
+	}
+	// besideChanges is half of the places for reads. Those that come while changes are
+	// inside share it: many reads at once make the best use of a provider, and are what
+	// makes changes slow.
+	besideChanges *semaphore.Weighted
 }
 
 // newDoor makes the door to a provider that takes so many calls at once; zero: any number.
@@ -58,9 +63,11 @@ func newDoor(calls int) *door {
 	}
 	var d door
 	for l := range lanes {
-		d[l].size = max(l.share(calls), usualWeight)
-		d[l].places = semaphore.NewWeighted(d[l].size)
+		lane := &d.lanes[l]
+		lane.size = max(l.share(calls), usualWeight)
+		lane.places = semaphore.NewWeighted(lane.size)
 	}
+	d.besideChanges = semaphore.NewWeighted(max(d.lanes[reads].size/2, usualWeight))
 	return &d
 }
 
@@ -70,26 +77,43 @@ func (d *door) enter(ctx context.Context, l lane, weight int64) (leave func(), e
 	if d == nil {
 		return func() {}, nil
 	}
-	lane := &d[l]
-	weight = min(weight, lane.size)
-	if !lane.places.TryAcquire(weight) {
-		defer lane.waiting.Add(-1)
-		if lane.waiting.Add(1) > mostWaiting {
-			lane.refused.Add(1)
-			return nil, &domain.Error{Kind: domain.Overloaded, Err: errors.New("too many requests wait: " + l.String())}
-		}
-		waitCtx, cancel := l.patience(ctx)
-		defer cancel()
-		if lane.places.Acquire(waitCtx, weight) != nil {
-			if err := ctx.Err(); err != nil {
-				return nil, domain.AsError(err) // The caller has gone.
-			}
-			lane.refused.Add(1)
-			return nil, &domain.Error{Kind: domain.Overloaded, Err: errors.New("waited too long: " + l.String())}
-		}
+	lane := &d.lanes[l]
+	defer lane.waiting.Add(-1)
+	if lane.waiting.Add(1) > mostWaiting {
+		lane.refused.Add(1)
+		return nil, &domain.Error{Kind: domain.Overloaded, Err: errors.New("too many requests wait: " + l.String())}
 	}
-	lane.inside.Add(1)
-	return func() { lane.inside.Add(-1); lane.places.Release(weight) }, nil
+	waitCtx, cancel := l.patience(ctx)
+	defer cancel()
+	release, err := d.acquire(waitCtx, l, weight)
+	switch {
+	case err == nil:
+		lane.inside.Add(1)
+		return func() { lane.inside.Add(-1); release() }, nil
+	case ctx.Err() != nil:
+		return nil, domain.AsError(ctx.Err()) // The caller has gone.
+	default:
+		lane.refused.Add(1)
+		return nil, &domain.Error{Kind: domain.Overloaded, Err: errors.New("waited too long: " + l.String())}
+	}
+}
+
+// acquire takes the places.
+func (d *door) acquire(ctx context.Context, l lane, weight int64) (release func(), err error) {
+	lane := &d.lanes[l]
+	all := min(weight, lane.size)
+	if err := lane.places.Acquire(ctx, all); err != nil {
+		return nil, err
+	}
+	if l != reads || d.lanes[writes].inside.Load()+d.lanes[urgent].inside.Load() == 0 {
+		return func() { lane.places.Release(all) }, nil
+	}
+	few := min(all, max(lane.size/2, usualWeight))
+	if err := d.besideChanges.Acquire(ctx, few); err != nil {
+		lane.places.Release(all)
+		return nil, err
+	}
+	return func() { d.besideChanges.Release(few); lane.places.Release(all) }, nil
 }
 
 // patience returns a context for the part of the time that is left for waiting: who gets in
@@ -129,7 +153,7 @@ type LaneState struct {
 func (s *Service) Admission() (states []LaneState) {
 	for l := range lanes {
 		if s.door != nil {
-			lane := &s.door[l]
+			lane := &s.door.lanes[l]
 			states = append(states, LaneState{l.String(), int(lane.inside.Load()), int(lane.waiting.Load()), int(lane.refused.Load())})
 		}
 	}
