@@ -29,9 +29,9 @@ type Config struct {
 	// KeycloakTimeout bounds each single call to Keycloak, its retries included.
 	// Keep it below RequestTimeout.
 	KeycloakTimeout duration `envconfig:"KEYCLOAK_TIMEOUT" default:"5s"`
-	// KeycloakMaxConcurrency is how many calls to Keycloak may be under way at once. A
-	// quarter is for reads, three eighths for changes, and an eighth for disabling. What finds
-	// no place waits, and is answered 503 when it waits too long.
+	// KeycloakMaxConcurrency is how many calls to Keycloak may be under way at once. Half
+	// is for reads, three eighths for changes, and an eighth for disabling. What finds no
+	// place waits, and is answered 503 when it waits too long.
 	KeycloakMaxConcurrency int `envconfig:"KEYCLOAK_MAX_CONCURRENCY" default:"64"`
 	// RequestTimeout bounds the work on one request, which is answered 504 then. Keep it
 	// above KeycloakTimeout, below ShutdownTimeout, and below what the gateway waits.

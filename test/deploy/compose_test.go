@@ -164,7 +164,7 @@ func TestRealm_GivesTheServiceTheRightsItNeedsAndNoMore(t *testing.T) {
 	for _, user := range readRealm(t).Users {
 		if user.ServiceAccountClientID == name {
 			accounts++
-			assert.Equal(t, map[string][]string{"realm-management": {"manage-users", "view-realm"}}, user.ClientRoles)
+			assert.Equal(t, map[string][]string{"realm-management": {"manage-users", "view-realm", "view-clients"}}, user.ClientRoles)
 		}
 	}
 	assert.Equal(t, 1, accounts)
