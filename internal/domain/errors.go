@@ -125,3 +125,11 @@ func AsError(err error) *Error {
 	}
 	return failure
 }
+
+// SetupFault is what is wrong with the set-up at the identity provider, so that no request
+// succeeds until the operators mend it. It is a cause of an [Error]. Its text is a clause in
+// our own words that anybody may read, such as "the realm does not exist".
+type SetupFault string
+
+// Error returns the text.
+func (f SetupFault) Error() string { return string(f) }

@@ -79,6 +79,12 @@ type rule struct {
 func rules() []rule {
 	return []rule{
 		{opLogin, http.StatusBadRequest, "", domain.Internal, ""},
+		{opLogin, http.StatusForbidden, "access_denied", domain.Internal, RealmDisabled},
+		{opLogin, http.StatusUnauthorized, "invalid_client", domain.Internal, ClientUnknown},
+		{opLogin, http.StatusUnauthorized, "Public client", domain.Internal, ClientPublic},
+		{opLogin, http.StatusUnauthorized, "Client not enabled to retrieve service account", domain.Internal, NoServiceAccount},
+		{opLogin, http.StatusUnauthorized, "unauthorized_client", domain.Internal, SecretRefused},
+		{opLogin, http.StatusUnauthorized, "invalid_request", domain.Internal, AccountDisabled},
 		{"", http.StatusUnauthorized, "", domain.Internal, badLogin},
 		// Only in Keycloak's own words: a gateway's 403 says nothing about the realm.
 		{opGetAdministration, http.StatusForbidden, "HTTP 403 Forbidden", domain.BadAnswer, Hidden},
@@ -86,8 +92,8 @@ func rules() []rule {
 		{opGetRoleParts, http.StatusForbidden, "HTTP 403 Forbidden", domain.BadAnswer, Hidden},
 		{opGetRoleParts, http.StatusForbidden, "unknown_error", domain.BadAnswer, Hidden},
 		{"", http.StatusForbidden, "", domain.Internal, ""},
-		{"", http.StatusNotFound, "Realm does not exist", domain.Internal, ""},
-		{"", http.StatusNotFound, "Realm not found", domain.Internal, ""},
+		{"", http.StatusNotFound, "Realm does not exist", domain.Internal, RealmUnknown},
+		{"", http.StatusNotFound, "Realm not found", domain.Internal, RealmUnknown},
 		{opGetRole, http.StatusNotFound, "Could not find role", domain.UnknownRole, Missing},
 		{opGetGroup, http.StatusNotFound, "Group path does not exist", domain.BadAnswer, Missing},
 		{"", http.StatusNotFound, "Could not find group by id", domain.BadAnswer, Missing},
@@ -178,6 +184,9 @@ func (x *exchange) refused(status string) *Error {
 	for _, rule := range rules() {
 		if (rule.op == "" || rule.op == x.op) && (rule.status == 0 || rule.status == x.status) && said.says(rule.says) {
 			failed.Kind, failure.Reason = rule.kind, rule.reason
+			if rule.reason.isSetupFault() {
+				failed.Err = fmt.Errorf("%w: %w", domain.SetupFault(rule.reason), failed.Err)
+			}
 			break
 		}
 	}

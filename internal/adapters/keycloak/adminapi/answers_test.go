@@ -28,7 +28,12 @@ const conflict, badRequest, notFound = http.StatusConflict, http.StatusBadReques
 func ruleCases() []ruleCase {
 	return []ruleCase{
 		{rule{opLogin, badRequest, "", domain.Internal, ""}, opLogin, badRequest, `{"error":"invalid_request","error_description":"Unexpected error when authenticating client"}`},
-		{rule{"", 401, "", domain.Internal, badLogin}, opLogin, 401, `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`},
+		{rule{opLogin, 401, "unauthorized_client", domain.Internal, SecretRefused}, opLogin, 401, `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`},
+		{rule{opLogin, 401, "invalid_client", domain.Internal, ClientUnknown}, opLogin, 401, `{"error":"invalid_client","error_description":"Invalid client or Invalid client credentials"}`},
+		{rule{opLogin, 401, "Public client", domain.Internal, ClientPublic}, opLogin, 401, `{"error":"unauthorized_client","error_description":"Public client not allowed to retrieve service account"}`},
+		{rule{opLogin, 401, "Client not enabled to retrieve service account", domain.Internal, NoServiceAccount}, opLogin, 401, `{"error":"unauthorized_client","error_description":"Client not enabled to retrieve service account"}`},
+		{rule{opLogin, 401, "invalid_request", domain.Internal, AccountDisabled}, opLogin, 401, `{"error":"invalid_request","error_description":"Service account disabled"}`},
+		{rule{"", 401, "", domain.Internal, badLogin}, opLogin, 401, `<html>sign in to the gateway</html>`},
 		{rule{"", 401, "", domain.Internal, badLogin}, opIntrospectToken, 401, `{"error":"invalid_request","error_description":"Authentication failed."}`},       // 26.4
 		{rule{"", 401, "", domain.Internal, badLogin}, opIntrospectToken, 401, `{"error":"invalid_client","error_description":"Client authentication failed."}`}, // 26.7
 		{rule{opGetAdministration, 403, "HTTP 403 Forbidden", domain.BadAnswer, Hidden}, opGetAdministration, 403, `{"error":"HTTP 403 Forbidden"}`},
@@ -38,17 +43,18 @@ func ruleCases() []ruleCase {
 		{rule{"", notFound, "Could not find group by id", domain.BadAnswer, Missing}, opGetGroupRoles, notFound, `{"error":"Could not find group by id"}`},
 		{rule{"", notFound, "Could not find group by id", domain.BadAnswer, Missing}, opGetAdministration, notFound, `{"error":"Could not find group by id"}`},
 		{rule{"", 401, "", domain.Internal, badLogin}, opFindUser, 401, `{"error":"HTTP 401 Unauthorized"}`},
-		{rule{"", 403, "", domain.Internal, ""}, opAssignRole, 403, `{"error":"unknown_error"}`},          // 24
-		{rule{"", 403, "", domain.Internal, ""}, opAssignRole, 403, `{"error":"HTTP 403 Forbidden"}`},     // 25 and later
-		{rule{"", 403, "", domain.Internal, ""}, opLogin, 403, `{"error":"access_denied"}`},               // the realm is off
+		{rule{"", 403, "", domain.Internal, ""}, opAssignRole, 403, `{"error":"unknown_error"}`},      // 24
+		{rule{"", 403, "", domain.Internal, ""}, opAssignRole, 403, `{"error":"HTTP 403 Forbidden"}`}, // 25 and later
+		{rule{opLogin, 403, "access_denied", domain.Internal, RealmDisabled}, opLogin, 403, `{"error":"access_denied","error_description":"Realm not enabled"}`},
+		{rule{"", 403, "", domain.Internal, ""}, opLogin, 403, `<html>blocked by the firewall</html>`},
 		{rule{"", 403, "", domain.Internal, ""}, opFindUser, 403, `<html>blocked by the firewall</html>`}, // not Keycloak's own
 		{rule{"", 403, "", domain.Internal, ""}, opGetAdministration, 403, `<html>blocked by the firewall</html>`},
 		{rule{"", 403, "", domain.Internal, ""}, opGetRoleParts, 403, `<html>blocked by the firewall</html>`},
 		{rule{"", 403, "", domain.Internal, ""}, opIntrospectToken, 403, `{"error":"invalid_request","error_description":"Client not allowed."}`}, // a public client
 		{rule{"", badRequest, "", domain.Internal, ""}, opIntrospectToken, badRequest, `{"error":"invalid_request","error_description":"Unsupported token type."}`},
-		{rule{"", notFound, "Realm does not exist", domain.Internal, ""}, opIntrospectToken, notFound, `{"error":"Realm does not exist"}`},
-		{rule{"", notFound, "Realm does not exist", domain.Internal, ""}, opLogin, notFound, `{"error":"Realm does not exist"}`},
-		{rule{"", notFound, "Realm not found", domain.Internal, ""}, opFindUser, notFound, `{"error":"Realm not found."}`},
+		{rule{"", notFound, "Realm does not exist", domain.Internal, RealmUnknown}, opIntrospectToken, notFound, `{"error":"Realm does not exist"}`},
+		{rule{"", notFound, "Realm does not exist", domain.Internal, RealmUnknown}, opLogin, notFound, `{"error":"Realm does not exist"}`},
+		{rule{"", notFound, "Realm not found", domain.Internal, RealmUnknown}, opFindUser, notFound, `{"error":"Realm not found."}`},
 		{rule{opGetRole, notFound, "Could not find role", domain.UnknownRole, Missing}, opGetRole, notFound, `{"error":"Could not find role","error_description":"For more on this error consult the server log at the debug level."}`},
 		{rule{opGetGroup, notFound, "Group path does not exist", domain.BadAnswer, Missing}, opGetGroup, notFound, `{"error":"Group path does not exist"}`},
 		{rule{opJoinGroup, conflict, "", domain.BadAnswer, given}, opJoinGroup, conflict, `{"error":"conflict","error_description":"Duplicate resource error"}`},
@@ -119,6 +125,9 @@ func TestAnswerRules_EachMeansWhatItsLineSays(t *testing.T) {
 		require.ErrorIs(t, err, c.rule.kind, "%s %d %s", c.op, c.code, c.body)
 		assert.Equal(t, c.rule.kind, domain.AsError(err).Kind, "%s %d %s", c.op, c.code, c.body)
 		assert.Equal(t, c.rule.reason, err.Reason, "%s %d %s", c.op, c.code, c.body)
+		fault, told := errors.AsType[domain.SetupFault](err)
+		assert.Equal(t, c.rule.reason.isSetupFault(), told, "%s %d %s", c.op, c.code, c.body)
+		assert.True(t, !told || string(fault) == string(c.rule.reason), "%s", fault)
 	}
 }
 

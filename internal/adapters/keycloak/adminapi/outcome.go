@@ -54,6 +54,27 @@ const (
 	badLogin Reason = "bad login"
 )
 
+// The reasons that lie in the set-up: no call succeeds until the operators mend it. An
+// error with one of them wraps a [domain.SetupFault] of the same text.
+const (
+	RealmUnknown     Reason = "the realm does not exist"
+	RealmDisabled    Reason = "the realm is disabled"
+	ClientUnknown    Reason = "the client does not exist or is disabled"
+	ClientPublic     Reason = "the client is public, it has no secret and no service account"
+	NoServiceAccount Reason = "the client has no service account"
+	AccountDisabled  Reason = "the client's service account is disabled"
+	SecretRefused    Reason = "it refuses the client's secret"
+)
+
+// isSetupFault reports whether only the operators can do something about it.
+func (r Reason) isSetupFault() bool {
+	switch r {
+	case RealmUnknown, RealmDisabled, ClientUnknown, ClientPublic, NoServiceAccount, AccountDisabled, SecretRefused:
+		return true
+	}
+	return false
+}
+
 // Error is how a call failed. It wraps the [domain.Error] that the port returns where
 // there is nothing better to say.
 type Error struct {

@@ -117,7 +117,10 @@ func (c *Client) logIn(ctx context.Context) (token string, lifetime time.Duratio
 	}
 	if err != nil {
 		failure := *asFailure(err) // The call that the token was for has not been sent.
-		failure.Outcome, failure.Reason = NotSent, ""
+		failure.Outcome = NotSent
+		if failure.Reason == badLogin { // No token has become stale.
+			failure.Reason = ""
+		}
 		return "", 0, &failure
 	}
 	c.loggedIn.Store(new(c.Now()))

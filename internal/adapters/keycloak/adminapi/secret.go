@@ -74,7 +74,7 @@ func (c *Client) asClient(ctx context.Context, op operation, send func(ctx conte
 	ctx, cancel := c.UntilClosed(ctx)
 	defer cancel()
 	retries := retrypolicy.NewBuilder[any]().
-		HandleIf(func(_ any, err error) bool { return errors.Is(err, badLogin) && c.secret.wasAccepted() }).
+		HandleIf(func(_ any, err error) bool { return refusesSecret(err) && c.secret.wasAccepted() }).
 		WithMaxRetries(SecretTries-1).
 		WithBackoffFactor(c.Timing.SecretPause, time.Minute, 2).
 		ReturnLastFailure().
@@ -102,11 +102,17 @@ func (c *Client) withSecrets(ctx context.Context, op operation, send func(ctx co
 		if err == nil {
 			c.secret.accepted(secret)
 		}
-		if !errors.Is(err, badLogin) {
+		if !refusesSecret(err) {
 			break
 		}
 	}
 	return err
+}
+
+// refusesSecret reports whether another secret may do. At the introspection Keycloak's word
+// for an unknown client is the same.
+func refusesSecret(err error) bool {
+	return errors.Is(err, badLogin) || errors.Is(err, SecretRefused)
 }
 
 // secretReread tells the operators of a change, and of a secret that cannot be read.
