@@ -14,6 +14,7 @@ import (
 
 	"user-sync-service/internal/adapters/auditlog"
 	"user-sync-service/internal/adapters/httpapi"
+	"user-sync-service/internal/adapters/rolemap"
 	"user-sync-service/internal/adapters/telemetry"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
@@ -88,7 +89,7 @@ func BenchmarkHandler(b *testing.B) {
 	handler := httpapi.New(httpapi.Config{
 		Service: app.New(app.Config{
 			Provider: instant{},
-			Roles:    domain.DefaultRoleMap(),
+			Roles:    rolemap.Default(),
 			Guard:    domain.DefaultGuard(),
 			Access:   app.Access{Mode: app.Enforce, WriteRoles: []string{"admin"}, ReadRoles: []string{"admin"}},
 			Verifier: everybody{},

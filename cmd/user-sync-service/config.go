@@ -36,6 +36,9 @@ type Config struct {
 	// RequestTimeout bounds the work on one request, which is answered 504 then. Keep it
 	// above KeycloakTimeout, below ShutdownTimeout, and below what the gateway waits.
 	RequestTimeout duration `envconfig:"REQUEST_TIMEOUT" default:"10s"`
+	// RoleMapFile names the file that says what Fineract roles stand for in the realm. It is
+	// read at the start. Empty: the built-in map counts.
+	RoleMapFile string `envconfig:"ROLE_MAP_FILE"`
 	// OnExisting says what a sync does with an existing user who lacks the mapped role or
 	// group: "report" tells, "repair" also gives it to users whom this service created and
 	// nothing protects.
@@ -106,6 +109,8 @@ type Config struct {
 
 	Operation
 
+	// roles is the role map in force.
+	roles domain.RoleMap
 	// dotEnv is the path of the file ".env" that was read, empty for none.
 	dotEnv string
 }

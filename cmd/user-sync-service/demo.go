@@ -16,6 +16,7 @@ import (
 	"user-sync-service/internal/adapters/auditlog"
 	"user-sync-service/internal/adapters/httpapi"
 	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/adapters/rolemap"
 	"user-sync-service/internal/adapters/telemetry"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
@@ -56,10 +57,10 @@ func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) er
 		return err
 	}
 	printGuide(stdout, listener.Addr())
-	metrics := telemetry.NewMetrics(buildOf(domain.DefaultRoleMap()))
+	metrics := telemetry.NewMetrics(buildOf(rolemap.Default()))
 	service := app.New(app.Config{
 		Provider:        provider,
-		Roles:           domain.DefaultRoleMap(),
+		Roles:           rolemap.Default(),
 		Guard:           domain.DefaultGuard(),
 		Access:          app.Access{Mode: app.Off}, // on 127.0.0.1, over made-up users
 		Audit:           auditlog.New(stderr),
@@ -90,7 +91,7 @@ func demoProvider() (*memory.Provider, error) {
 		Carries: map[domain.Group][]domain.RealmRole{"head-office": {"admin", "Super User"}},
 		Policy:  domain.PasswordPolicy{MinLength: 12, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1, NotUsername: true},
 	}
-	for _, assignment := range domain.DefaultRoleMap().Assignments() {
+	for _, assignment := range rolemap.Default().Assignments() {
 		realm.Roles = append(realm.Roles, assignment.Role)
 		if assignment.Group != "" {
 			realm.Groups = append(realm.Groups, assignment.Group)

@@ -24,7 +24,12 @@ import (
 // every fault at once.
 func Load() (Config, error) {
 	config, faults := readEnvironment()
-	if faults = append(faults, config.Validate()...); len(faults) > 0 {
+	faults = append(faults, config.Validate()...)
+	roles, _, err := readRoleMap(config.RoleMapFile)
+	if unusable, ok := errors.AsType[configError](err); ok {
+		faults = append(faults, unusable...)
+	}
+	if config.roles = roles; len(faults) > 0 {
 		return Config{}, configError(faults)
 	}
 	config.KeycloakURL = strings.TrimSuffix(strings.TrimRight(config.KeycloakURL, "/"), "/auth")
@@ -82,7 +87,7 @@ func readDotEnv() (path string, faults []string) {
 // notForDotEnv are the variables that ".env" cannot set: those about callers, rights and the
 // record, and those that tell Go what is between it and Keycloak and which certificates
 // to trust. Go reads proxies in either letter case, Windows any variable.
-var notForDotEnv = regexp.MustCompile(`(?i)^(AUTH_.*|PROTECTED_.*|PRIVILEGED_.*|TRUSTED_.*|AUDIT_.*|.*_PROXY|SSL_CERT_.*|GODEBUG)$`)
+var notForDotEnv = regexp.MustCompile(`(?i)^(AUTH_.*|PROTECTED_.*|PRIVILEGED_.*|TRUSTED_.*|AUDIT_.*|ROLE_MAP_.*|.*_PROXY|SSL_CERT_.*|GODEBUG)$`)
 
 // portAlone returns PORT and the ".env" that was read, without a look at what else is set.
 func portAlone() (port uint16, dotEnv string, err error) {

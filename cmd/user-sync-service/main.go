@@ -25,6 +25,7 @@ type commands struct {
 	Serve       struct{}    `cmd:"" default:"1" help:"Serve on Keycloak (the default)."`
 	Demo        demoOptions `cmd:"" help:"Serve on made-up users in memory, on 127.0.0.1 only."`
 	Healthcheck struct{}    `cmd:"" help:"Ask the running service whether it lives; exit 0 or 1."`
+	RoleMap     struct{}    `cmd:"" help:"Print the role map in force, as a file that can be changed."`
 	Version     struct{}    `cmd:"" help:"Print the version."`
 }
 
@@ -72,6 +73,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return demo(ctx, options.Demo, stdout, stderr)
 	case "healthcheck":
 		return healthcheck(ctx)
+	case "role-map":
+		return printRoleMap(stdout)
 	case "version":
 		fmt.Fprintln(stdout, version())
 		return nil

@@ -14,7 +14,6 @@ import (
 	"user-sync-service/internal/adapters/keycloak"
 	"user-sync-service/internal/adapters/telemetry"
 	"user-sync-service/internal/app"
-	"user-sync-service/internal/domain"
 )
 
 // serveKeycloak serves the realm that the environment names.
@@ -39,7 +38,7 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	defer closeTraces() // Last: what is ended before may still make spans.
-	metrics := telemetry.NewMetrics(buildOf(domain.DefaultRoleMap()))
+	metrics := telemetry.NewMetrics(buildOf(config.roles))
 	provider := keycloak.New(keycloak.Config{
 		URL:            config.KeycloakURL,
 		Realm:          config.KeycloakRealm,
@@ -75,7 +74,7 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 	metrics.WatchAudit(audit.Suppressed)
 	core := app.Config{
 		Provider:        provider,
-		Roles:           domain.DefaultRoleMap(),
+		Roles:           config.roles,
 		Guard:           config.guard(),
 		Access:          config.access(),
 		Verifier:        tokens,

@@ -22,6 +22,7 @@ import (
 	"user-sync-service/internal/adapters/auditlog"
 	"user-sync-service/internal/adapters/httpapi"
 	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/adapters/rolemap"
 	"user-sync-service/internal/adapters/telemetry"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
@@ -73,7 +74,7 @@ func settingsFor(provider ports.IdentityProvider, output io.Writer) settings {
 	return settings{
 		core: app.Config{
 			Provider: provider,
-			Roles:    domain.DefaultRoleMap(),
+			Roles:    rolemap.Default(),
 			Guard:    domain.DefaultGuard(),
 			Access:   app.Access{Mode: app.Off},
 			Audit:    auditlog.New(output),

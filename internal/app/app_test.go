@@ -13,6 +13,7 @@ import (
 	"go.uber.org/mock/gomock"
 
 	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/adapters/rolemap"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
 	"user-sync-service/internal/ports"
@@ -26,7 +27,7 @@ func now() time.Time { return time.Date(2026, time.March, 1, 9, 30, 0, 0, time.U
 // for one role and one group.
 func newMemory() *memory.Provider {
 	realm := memory.Realm{Policy: domain.PasswordPolicy{MinLength: 12, MinDigits: 2}, Now: now}
-	for _, assignment := range domain.DefaultRoleMap().Assignments() {
+	for _, assignment := range rolemap.Default().Assignments() {
 		if assignment.Role != "Viewer" {
 			realm.Roles = append(realm.Roles, assignment.Role)
 		}
@@ -50,7 +51,7 @@ func newBench(provider ports.IdentityProvider, change ...func(*app.Config)) *ben
 	b := &bench{audit: &auditLog{}, observer: &observer{refused: map[refusal]int{}}, log: &log{}}
 	config := app.Config{
 		Provider:        provider,
-		Roles:           domain.DefaultRoleMap(),
+		Roles:           rolemap.Default(),
 		Guard:           domain.DefaultGuard(),
 		Access:          app.Access{Mode: app.Off},
 		Audit:           b.audit,

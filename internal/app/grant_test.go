@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/adapters/rolemap"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
 )
@@ -21,7 +22,7 @@ func newRealm(change func(*memory.Realm)) *memory.Provider {
 		Contains: map[domain.RealmRole][]domain.RealmRole{}, Carries: map[domain.Group][]domain.RealmRole{},
 		Administration: []domain.RealmRole{"manage-users", "view-users"},
 	}
-	for _, assignment := range domain.DefaultRoleMap().Assignments() {
+	for _, assignment := range rolemap.Default().Assignments() {
 		realm.Roles = append(realm.Roles, assignment.Role)
 		if assignment.Group != "" {
 			realm.Groups = append(realm.Groups, assignment.Group)
@@ -67,7 +68,7 @@ func TestSyncUser_CreatesNobodyWhomTheRealmWouldMakeMoreThanMapped(t *testing.T)
 		assert.Equal(t, domain.Refused, event.Outcome)
 		assert.Equal(t, domain.PrivilegeEscalation, event.Reason)
 		assert.Equal(t, test.role, event.FineractRole)
-		assert.Equal(t, domain.DefaultRoleMap().Assign(test.role), event.Assignment)
+		assert.Equal(t, rolemap.Default().Assign(test.role), event.Assignment)
 		assert.Nil(t, event.After)
 		assert.Equal(t, map[refusal]int{{domain.PrivilegeEscalation, true}: 1}, b.observer.refused)
 	}

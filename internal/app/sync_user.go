@@ -42,7 +42,7 @@ type SyncUserResult struct {
 // so. A created user stays also when its mail could not be sent.
 //
 // It returns InvalidField for a username or an address that could be taken for another
-// one, ProtectedUser for a protected username, UsernameConflict for an account that is not
+// one, UnknownRole for a Fineract role that the role map refuses, ProtectedUser for a protected username, UsernameConflict for an account that is not
 // proved to be the employee's, EmailConflict when the address belongs to another user, and
 // of a creation Forbidden when the assignment is not the actor's to give, PrivilegeEscalation
 // when the realm would grant more than the role map says, UnknownRole when the realm lacks
@@ -61,16 +61,17 @@ func (s *Service) SyncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 	}
 	s.Observer.Synced(outcome)
 	if result.Created || !result.Repaired.IsEmpty() {
-		s.tellPrivileges(outcome, s.Roles.Assign(in.FineractRole))
+		s.tellPrivileges(outcome, attempt.event.Assignment)
 	}
 	return result, err
 }
 
 func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInput) (SyncUserResult, error) {
-	user := s.newUser(in)
+	assignment, refused := s.Roles.Assign(in.FineractRole)
+	user := s.newUser(in, assignment)
 	attempt.event.TargetUsername = in.Username.String()
 	attempt.event.FineractRole, attempt.event.Assignment = in.FineractRole, user.Assignment
-	err := cmp.Or(s.Guard.CheckName(in.Username.String()), checkUsername(in.Username), checkEmail(in.Email))
+	err := cmp.Or(s.Guard.CheckName(in.Username.String()), checkUsername(in.Username), checkEmail(in.Email), refused)
 	if err != nil {
 		return SyncUserResult{}, err
 	}
@@ -122,14 +123,14 @@ func (s *Service) syncUser(ctx context.Context, attempt *Attempt, in SyncUserInp
 }
 
 // newUser returns the user to create, without a password.
-func (s *Service) newUser(in SyncUserInput) domain.NewUser {
+func (s *Service) newUser(in SyncUserInput, assignment domain.Assignment) domain.NewUser {
 	user := domain.NewUser{
 		Username:        in.Username,
 		Email:           in.Email,
 		FirstName:       in.FirstName,
 		LastName:        in.LastName,
 		EmailVerified:   s.EmailVerified,
-		Assignment:      s.Roles.Assign(in.FineractRole),
+		Assignment:      assignment,
 		Attributes:      withRole(in.Attributes, in.FineractRole),
 		RequiredActions: slices.Clone(s.RequiredActions),
 	}

@@ -36,7 +36,7 @@ type UpdateUserResult struct {
 //
 // It returns NotFound, ProtectedUser, also for a new address of a user with a privileged
 // role, Forbidden when the role is not the actor's to give, UnknownRole when the realm lacks
-// the mapped role, PrivilegeEscalation when it would grant more than the role map says,
+// the mapped role or the role map refuses the Fineract role, PrivilegeEscalation when it would grant more than the role map says,
 // EmailConflict when the address belongs to another user, and InvalidField when the realm's
 // rules refuse a field, or the new address could be taken for another one. A failure on the
 // way says that the change is incomplete; to send it again is safe. Actors cannot change
@@ -44,8 +44,12 @@ type UpdateUserResult struct {
 func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username domain.Username, in UpdateUserInput) (UpdateUserResult, error) {
 	var assignment domain.Assignment
 	if in.FineractRole != "" {
-		assignment = s.Roles.Assign(in.FineractRole)
+		var refused error
+		assignment, refused = s.Roles.Assign(in.FineractRole)
 		attempt.event.FineractRole, attempt.event.Assignment = in.FineractRole, assignment
+		if refused != nil {
+			return UpdateUserResult{}, refused
+		}
 	}
 	if in.Change.Email != nil {
 		if err := checkEmail(*in.Change.Email); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/adapters/rolemap"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
 )
@@ -181,7 +182,7 @@ func TestUpdateUser_IsRefusedAsAWhole(t *testing.T) {
 		same(name)
 		event := b.audit.only(t)
 		assert.Equal(t, test.role, event.FineractRole)
-		assert.Equal(t, domain.DefaultRoleMap().Assign(test.role), event.Assignment)
+		assert.Equal(t, rolemap.Default().Assign(test.role), event.Assignment)
 	}
 }
 

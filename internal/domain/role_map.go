@@ -3,6 +3,7 @@ package domain
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,23 +59,31 @@ type RoleMap struct {
 }
 
 // NewRoleMap makes a map of rules. A role that no rule names gets the fallback, which must
-// be harmless.
+// be harmless; an empty one means that such roles are refused.
 func NewRoleMap(rules []RoleRule, fallback Assignment) RoleMap {
 	return RoleMap{rules: slices.Clone(rules), fallback: fallback}
 }
 
 // Assign returns the assignment of a Fineract role. It ignores blanks around the role and,
-// if no rule matches exactly, letter case.
-func (m RoleMap) Assign(fineractRole string) Assignment {
+// if no rule matches exactly, letter case. It returns UnknownRole for a role that is refused.
+func (m RoleMap) Assign(fineractRole string) (Assignment, error) {
 	name := strings.TrimSpace(fineractRole)
 	i := slices.IndexFunc(m.rules, func(rule RoleRule) bool { return rule.FineractRole == name })
 	if i < 0 {
 		i = slices.IndexFunc(m.rules, func(rule RoleRule) bool { return strings.EqualFold(rule.FineractRole, name) })
 	}
-	if i < 0 {
-		return m.fallback
+	switch {
+	case i >= 0:
+		return m.rules[i].Assignment, nil
+	case m.fallback.IsEmpty():
+		return Assignment{}, &Error{
+			Kind:    UnknownRole,
+			Message: fmt.Sprintf("The role '%s' cannot be used here. Please choose another one.", name),
+			Err:     errors.New("the role map refuses Fineract roles that it does not name"),
+		}
+	default:
+		return m.fallback, nil
 	}
-	return m.rules[i].Assignment
 }
 
 // Assignments returns every assignment that the map can give, the fallback last.
@@ -83,7 +92,10 @@ func (m RoleMap) Assignments() []Assignment {
 	for _, rule := range m.rules {
 		all = append(all, rule.Assignment)
 	}
-	return append(all, m.fallback)
+	if !m.fallback.IsEmpty() {
+		all = append(all, m.fallback)
+	}
+	return all
 }
 
 // Fingerprint returns a short text that differs for maps that assign differently.
@@ -93,28 +105,4 @@ func (m RoleMap) Fingerprint() string {
 		fmt.Fprintf(hash, "%q %q %q %q\n", rule.FineractRole, rule.Assignment.Role, rule.Assignment.Group, rule.Assignment.Privileged)
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:6])
-}
-
-// DefaultRoleMap returns the mapping of the bank's present roles.
-//
-// Only administrators are in head-office: that group carries the realm role admin, and so
-// makes its members administrators. An unknown role is plain staff.
-func DefaultRoleMap() RoleMap {
-	administration := []RealmRole{"admin", "Super User", "Super user"}
-	return NewRoleMap([]RoleRule{
-		{"Admin", Assignment{"admin", "head-office", administration}},
-		{"System Administrator", Assignment{"admin", "head-office", administration}},
-		{"Super User", Assignment{"Super User", "head-office", administration}},
-		{"Super user", Assignment{"Super User", "head-office", administration}},
-		{"Loan Officer", Assignment{Role: "loan-officer", Group: "loan-officers"}},
-		{"Account Manager", Assignment{Role: "account-manager", Group: "account-managers"}},
-		{"Cashier", Assignment{Role: "teller", Group: "tellers"}},
-		{"Branch Manager", Assignment{Role: "branch-manager", Group: "branch-managers"}},
-		{"Accountant", Assignment{Role: "accountant"}},
-		{"Supervisor Accountant", Assignment{Role: "Supervisor Accountant"}},
-		{"Manager", Assignment{Role: "Manager"}},
-		{"Viewer", Assignment{Role: "Viewer"}},
-		{"KYC Manager", Assignment{Role: "KYC_MANAGER"}},
-		{"Asset Manager", Assignment{Role: "ASSET_MANAGER"}},
-	}, Assignment{Role: "staff"})
 }

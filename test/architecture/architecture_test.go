@@ -65,6 +65,7 @@ func layers() []layer {
 			"internal/domain", "internal/app", "github.com/go-chi/chi/v5/...", "go.opentelemetry.io/otel/...",
 			"github.com/swaggest/swgui/...",
 		}},
+		{path: "internal/adapters/rolemap", allows: []string{"internal/domain", "github.com/goccy/go-yaml/..."}},
 		{path: "internal/adapters/telemetry", allows: []string{"internal/domain", "github.com/prometheus/client_golang/...", "go.opentelemetry.io/otel/...",
 			"github.com/go-logr/logr", // OpenTelemetry's own log is set in its words.
 		}},
@@ -117,6 +118,7 @@ func TestCheck_FindsPlantedViolations(t *testing.T) {
 		"domain imports net/http":         {ImportPath: module + "internal/domain", Imports: []string{"net/http"}},
 		"app imports an adapter":          {ImportPath: module + "internal/app", Imports: []string{module + "internal/adapters/keycloak"}},
 		"an adapter imports another":      {ImportPath: module + "internal/adapters/httpapi", Imports: []string{module + "internal/adapters/memory"}},
+		"YAML outside of its adapter":     {ImportPath: module + "cmd/user-sync-service", Imports: []string{"github.com/goccy/go-yaml"}},
 		"gocloak outside of its adapter":  {ImportPath: module + "internal/adapters/httpapi", Imports: []string{"github.com/Nerzal/gocloak/v13"}},
 		"chi outside of its adapter":      {ImportPath: module + "internal/app", Imports: []string{"github.com/go-chi/chi/v5"}},
 		"ports import a test library":     {ImportPath: module + "internal/ports", Imports: []string{"github.com/stretchr/testify/assert"}},

@@ -19,6 +19,7 @@ import (
 	"user-sync-service/internal/adapters/auditlog"
 	"user-sync-service/internal/adapters/httpapi"
 	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/adapters/rolemap"
 	"user-sync-service/internal/adapters/telemetry"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
@@ -82,7 +83,7 @@ const (
 func memoryBackend(t *testing.T) backend {
 	t.Helper()
 	realm := memory.Realm{Policy: domain.PasswordPolicy{MinLength: 12, MinLower: 1, MinUpper: 1, MinDigits: 2, MinSpecial: 1}}
-	for _, assignment := range domain.DefaultRoleMap().Assignments() {
+	for _, assignment := range rolemap.Default().Assignments() {
 		if assignment.Role != absentRole {
 			realm.Roles = append(realm.Roles, assignment.Role)
 		}
@@ -104,7 +105,7 @@ func memoryBackend(t *testing.T) backend {
 		RequestTimeout: time.Minute,
 		Service: app.New(app.Config{
 			Provider: provider,
-			Roles:    domain.DefaultRoleMap(),
+			Roles:    rolemap.Default(),
 			Guard:    guard,
 			Access:   app.Access{Mode: app.Enforce, WriteRoles: []string{"admin"}, ReadRoles: []string{"admin"}},
 			Verifier: knownTokens{

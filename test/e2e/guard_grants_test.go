@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"user-sync-service/internal/adapters/auditlog"
+	"user-sync-service/internal/adapters/rolemap"
 	"user-sync-service/internal/adapters/telemetry"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
@@ -51,7 +52,7 @@ func TestGuard_EffectiveRolesOfEveryFineractRole(t *testing.T) {
 		{"Asset Manager", []string{"ASSET_MANAGER"}, nil},
 		{"Astronaut", []string{"staff"}, nil}, // unknown
 	}
-	require.Len(t, golden, len(domain.DefaultRoleMap().Assignments()), "a row for each rule and one for the fallback")
+	require.Len(t, golden, len(rolemap.Default().Assignments()), "a row for each rule and one for the fallback")
 	golden = append(golden,
 		goldenRow{"  cashier ", []string{"teller"}, []string{"tellers"}},
 		goldenRow{"SUPER USER", []string{"Super User", "admin"}, []string{"head-office"}},

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"user-sync-service/internal/adapters/rolemap"
 	"user-sync-service/internal/domain"
 )
 
@@ -76,7 +77,7 @@ func FuzzBody(f *testing.F) {
 			assert.Equal(t, read["username"], created.Username.String())
 			assert.Equal(t, read["email"], created.Email.String())
 			role, _ := read["role"].(string)
-			assert.Equal(t, domain.DefaultRoleMap().Assign(role), created.Assignment)
+			assert.Equal(t, rolemap.Default().Assign(role), created.Assignment)
 			assert.Len(t, after, len(before)+1)
 		} else {
 			assert.Equal(t, before, after)

@@ -22,6 +22,7 @@ import (
 
 	"user-sync-service/internal/adapters/httpapi"
 	"user-sync-service/internal/adapters/memory"
+	"user-sync-service/internal/adapters/rolemap"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
 	"user-sync-service/internal/ports"
@@ -86,7 +87,7 @@ func newAPI(t *testing.T, provider ports.IdentityProvider, change ...func(*setti
 	with := settings{
 		app: app.Config{
 			Provider:        provider,
-			Roles:           domain.DefaultRoleMap(),
+			Roles:           rolemap.Default(),
 			Guard:           domain.DefaultGuard(),
 			Access:          app.Access{Mode: app.Off},
 			Audit:           a.audit,
@@ -135,7 +136,7 @@ func newAPI(t *testing.T, provider ports.IdentityProvider, change ...func(*setti
 func newRealm(t *testing.T) *memory.Provider {
 	t.Helper()
 	realm := memory.Realm{Policy: domain.PasswordPolicy{MinLength: 12, MinUpper: 1, MinLower: 1, MinDigits: 2, MinSpecial: 1}}
-	for _, assignment := range domain.DefaultRoleMap().Assignments() {
+	for _, assignment := range rolemap.Default().Assignments() {
 		realm.Roles = append(realm.Roles, assignment.Role)
 		if assignment.Group != "" {
 			realm.Groups = append(realm.Groups, assignment.Group)
