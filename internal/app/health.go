@@ -49,7 +49,8 @@ func (h *Health) Err() error {
 	return &domain.Error{Kind: domain.Unavailable, Err: errors.New("not checked yet")}
 }
 
-// check logs only changes: an outage of an hour is two lines, not hundreds.
+// check logs only changes: an outage of an hour is two lines, not hundreds. Another fault of
+// the set-up is a change too.
 func (h *Health) check(ctx context.Context) {
 	err := h.ask(ctx)
 	if ctx.Err() != nil {
@@ -57,10 +58,16 @@ func (h *Health) check(ctx context.Context) {
 	}
 	before := h.last.Swap(&err)
 	switch {
-	case before != nil && (*before == nil) == (err == nil):
+	case before != nil && (*before == nil) == (err == nil) && (faultOf(err) == "" || faultOf(err) == faultOf(*before)):
 	case err != nil:
 		h.log.ErrorContext(ctx, "the identity provider is not usable", "error", err)
 	default:
 		h.log.InfoContext(ctx, "the identity provider is usable")
 	}
+}
+
+// faultOf returns what is wrong with the set-up, empty if it is something else.
+func faultOf(err error) domain.SetupFault {
+	fault, _ := errors.AsType[domain.SetupFault](err)
+	return fault
 }

@@ -56,13 +56,17 @@ func TestHealth_FollowsTheProvider(t *testing.T) {
 		provider.become(down)
 		time.Sleep(time.Minute)
 		require.ErrorIs(t, health.Err(), domain.Timeout)
+		for _, fault := range []error{domain.SetupFault("first"), domain.Unavailable, domain.SetupFault("second")} {
+			provider.become(&domain.Error{Kind: domain.Internal, Err: fault})
+			time.Sleep(time.Minute)
+		}
 		provider.become(nil)
 		time.Sleep(time.Minute)
 		require.NoError(t, health.Err())
 
 		stop()
 		running.Wait()
-		assert.Equal(t, 1, strings.Count(log.String(), "is not usable"), "an outage is one line")
+		assert.Equal(t, 3, strings.Count(log.String(), "is not usable"), "an outage is one line, and so is each fault of the set-up")
 		assert.Equal(t, 2, strings.Count(log.String(), "is usable"), "so is its end, and the first answer")
 	})
 }

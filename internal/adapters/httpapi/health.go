@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"user-sync-service/internal/domain"
@@ -32,6 +33,9 @@ func (a *api) health(w http.ResponseWriter, _ *http.Request) {
 
 // healthCause says in our words why the provider is not usable.
 func healthCause(err error) string {
+	if fault, ok := errors.AsType[domain.SetupFault](err); ok {
+		return fault.Error()
+	}
 	switch domain.AsError(err).Kind {
 	case domain.Unavailable:
 		return "it cannot be reached"

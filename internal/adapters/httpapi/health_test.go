@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -35,6 +36,7 @@ func TestHealth_SaysInOurWordsWhyTheProviderIsNotUsable(t *testing.T) {
 		{&domain.Error{Kind: domain.Overloaded, Err: secret}, "too many calls to it are under way"},
 		{&domain.Error{Kind: domain.BadAnswer, Err: secret}, "it gave an invalid answer"},
 		{&domain.Error{Kind: domain.Internal, Err: secret}, "it refuses the service's credentials or rights"},
+		{&domain.Error{Kind: domain.Internal, Err: fmt.Errorf("%w: %w", domain.SetupFault("the realm does not exist"), secret)}, "the realm does not exist"},
 		{secret, "it refuses the service's credentials or rights"},
 	} {
 		a := newAPI(t, unreachable)

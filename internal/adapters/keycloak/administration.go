@@ -3,7 +3,6 @@ package keycloak
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"user-sync-service/internal/adapters/keycloak/adminapi"
@@ -45,23 +44,16 @@ func (p *Provider) loadAdministration(ctx context.Context) (string, time.Duratio
 
 // ownRoles returns the roles of clients assigned to the service account directly.
 func (p *Provider) ownRoles(ctx context.Context) (adminapi.ClientRoles, error) {
-	username := "service-account-" + strings.ToLower(p.ClientID)
-	users, err := p.api.UsersNamed(ctx, username)
-	if err != nil {
+	account, err := p.account.Refresh(ctx)
+	if err != nil || account.id == "" {
 		return nil, err
 	}
-	for _, user := range users {
-		if !strings.EqualFold(user.Username, username) {
-			continue
-		}
-		roles, err := p.api.OwnClientRoles(ctx, user.ID)
-		if errors.Is(err, domain.NotFound) {
-			// That would read as if the caller had asked for this user.
-			err = &domain.Error{Kind: domain.BadAnswer, Err: err}
-		}
-		return roles, err
+	roles, err := p.api.OwnClientRoles(ctx, account.id)
+	if errors.Is(err, domain.NotFound) {
+		// That would read as if the caller had asked for this user.
+		err = &domain.Error{Kind: domain.BadAnswer, Err: err}
 	}
-	return nil, nil
+	return roles, err
 }
 
 // withAdministration runs read with the id of the administration client. The client may

@@ -3,6 +3,7 @@ package keycloak_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"testing"
@@ -50,7 +51,7 @@ func TestCheck_FindsTheAdministrationClient(t *testing.T) {
 	assert.Equal(t, []string{"POST token", "GET realm", "GET users", ownRoute}, check())
 	assert.Equal(t, []string{"GET realm"}, check(), "what is kept is not read again")
 	c.pass(5*time.Minute - time.Second)
-	assert.Equal(t, []string{"POST token", "GET realm"}, check())
+	assert.Equal(t, []string{"POST token", "GET realm", "GET users"}, check(), "the service account's rights may be others")
 	c.pass(time.Second)
 	assert.Equal(t, []string{"GET realm", "GET users", ownRoute}, check(), "it has expired")
 }
@@ -62,6 +63,33 @@ func TestCheck_FailsWhenOwnRightsCannotBeRead(t *testing.T) {
 		p := s.provider(t)
 		require.ErrorIs(t, p.Check(t.Context()), domain.Internal, route)
 		require.NoError(t, p.Check(t.Context()), "a failure is not kept")
+	}
+}
+
+// The runbook says that a missing role shows. What is granted counts at the next check, on
+// Keycloaks that go by the token too.
+func TestCheck_NamesTheRightThatIsMissing(t *testing.T) {
+	const unmanaged = `[{"id":"service-account","username":"service-account-user-sync-service","access":{"manage":false}}]`
+	for _, c := range []struct {
+		route   string
+		with    http.HandlerFunc
+		missing string
+	}{
+		{"GET realm", saying(403, "application/json", hiddenAnswer), "manage-users and view-realm"},
+		{"GET realm", saying(200, "application/json", `{"realm":"bank"}`), "view-realm"},
+		{"GET users", saying(403, "application/json", hiddenAnswer), "manage-users"},
+		{"GET users", saying(200, "application/json", unmanaged), "manage-users"}, // It has view-users.
+	} {
+		s := newStub(t)
+		s.answers(c.route, 1, c.with)
+		p := s.provider(t)
+		err := p.Check(t.Context())
+		assertOnlyKind(t, domain.Internal, err)
+		fault, _ := errors.AsType[domain.SetupFault](err)
+		assert.Equal(t, domain.SetupFault("the service account lacks "+c.missing), fault)
+		s.taken()
+		require.NoError(t, p.Check(t.Context()), c.missing)
+		assert.Contains(t, s.taken(), "POST token")
 	}
 }
 

@@ -2,19 +2,66 @@ package keycloak
 
 import (
 	"context"
+	"errors"
+	"strings"
+	"time"
 
 	"user-sync-service/internal/adapters/keycloak/adminapi"
+	"user-sync-service/internal/domain"
 )
 
 // Check reads the realm: that shows that Keycloak answers, that it accepts our
-// credentials, and keeps the realm's settings fresh. It is not held up when many other
-// calls are under way, and closes the circuit when Keycloak is well again.
+// credentials, and keeps the realm's settings fresh. It also looks at the rights of the
+// service account. It is not held up when many other calls are under way, and closes the
+// circuit when Keycloak is well again. A [domain.SetupFault] says what is wrong with the
+// set-up.
 func (p *Provider) Check(ctx context.Context) error {
 	ctx = adminapi.BypassBulkhead(ctx)
+	err := p.checkSetup(ctx)
+	if errors.Is(err, adminapi.RightMissing) {
+		p.api.ForgetToken(ctx) // So that a right counts as soon as it is given.
+	}
+	return err
+}
+
+func (p *Provider) checkSetup(ctx context.Context) error {
 	if _, err := p.settings.Refresh(ctx); err != nil {
 		return err
 	}
 	// Kept ready, so that no write has to wait for it.
-	_, err := p.administration.Get(ctx)
+	if _, err := p.administration.Get(ctx); err != nil {
+		return err
+	}
+	account, err := p.account.Get(ctx)
+	if err == nil && !account.manages {
+		return adminapi.Lacks("manage-users")
+	}
 	return err
+}
+
+// ownAccount is the service account.
+type ownAccount struct {
+	id domain.UserID // empty: Keycloak does not show it
+	// manages is false when it may not change users.
+	manages bool
+}
+
+// loadAccount reads it. Keycloak tells with each user whether it may be changed; the claims
+// of a token do not always have the rights, and not those of this moment.
+func (p *Provider) loadAccount(ctx context.Context) (ownAccount, time.Duration, error) {
+	username := "service-account-" + strings.ToLower(p.ClientID)
+	users, err := p.api.UsersNamed(ctx, username)
+	if err != nil {
+		return ownAccount{}, 0, err
+	}
+	for _, user := range users {
+		if !strings.EqualFold(user.Username, username) {
+			continue
+		}
+		if user.Access.Manage != nil && !*user.Access.Manage {
+			return ownAccount{id: user.ID}, 0, nil // Not kept: it is about to change.
+		}
+		return ownAccount{id: user.ID, manages: true}, rightsLifetime, nil
+	}
+	return ownAccount{manages: true}, 0, nil
 }

@@ -64,6 +64,7 @@ type Provider struct {
 	settings       *adminapi.Value[*realmSettings]
 	actions        *adminapi.Value[*realmActions]
 	profile        *adminapi.Value[*userProfile]
+	account        *adminapi.Value[ownAccount]
 	administration *adminapi.Value[string] // see loadAdministration
 
 	administrationClient string    // its name
@@ -82,6 +83,7 @@ func New(config Config) *Provider {
 	p.settings = adminapi.NewValue(p.Now, p.loadSettings)
 	p.actions = adminapi.NewValue(p.Now, p.loadActions)
 	p.profile = adminapi.NewValue(p.Now, p.loadProfile)
+	p.account = adminapi.NewValue(p.Now, p.loadAccount)
 	p.administration = adminapi.NewValue(p.Now, p.loadAdministration)
 	return p
 }
@@ -90,7 +92,7 @@ func New(config Config) *Provider {
 func (p *Provider) Close() {
 	p.api.End()
 	// Those first that make others load.
-	for _, kept := range []interface{ Close() }{p.defaults, p.settings, p.actions, p.profile, p.existence, p.groups, p.roles, p.administration, p.api} {
+	for _, kept := range []interface{ Close() }{p.defaults, p.settings, p.actions, p.profile, p.existence, p.groups, p.roles, p.administration, p.account, p.api} {
 		kept.Close()
 	}
 }

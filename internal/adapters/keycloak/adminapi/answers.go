@@ -78,6 +78,7 @@ type rule struct {
 // never reads as "no such user".
 func rules() []rule {
 	return []rule{
+		{opLogin, http.StatusBadRequest, "invalid_client", domain.Internal, OtherCredentials},
 		{opLogin, http.StatusBadRequest, "", domain.Internal, ""},
 		{opLogin, http.StatusForbidden, "access_denied", domain.Internal, RealmDisabled},
 		{opLogin, http.StatusUnauthorized, "invalid_client", domain.Internal, ClientUnknown},
@@ -91,9 +92,14 @@ func rules() []rule {
 		{opGetAdministration, http.StatusNotFound, "Client not found", domain.BadAnswer, Hidden},
 		{opGetRoleParts, http.StatusForbidden, "HTTP 403 Forbidden", domain.BadAnswer, Hidden},
 		{opGetRoleParts, http.StatusForbidden, "unknown_error", domain.BadAnswer, Hidden},
+		{opGetRealm, http.StatusForbidden, "HTTP 403 Forbidden", domain.Internal, RightMissing},
+		{opGetRealm, http.StatusForbidden, "unknown_error", domain.Internal, RightMissing},
+		{opFindUser, http.StatusForbidden, "HTTP 403 Forbidden", domain.Internal, RightMissing},
+		{opFindUser, http.StatusForbidden, "unknown_error", domain.Internal, RightMissing},
 		{"", http.StatusForbidden, "", domain.Internal, ""},
 		{"", http.StatusNotFound, "Realm does not exist", domain.Internal, RealmUnknown},
 		{"", http.StatusNotFound, "Realm not found", domain.Internal, RealmUnknown},
+		{opLogin, http.StatusNotFound, "", domain.BadAnswer, WrongAddress},
 		{opGetRole, http.StatusNotFound, "Could not find role", domain.UnknownRole, Missing},
 		{opGetGroup, http.StatusNotFound, "Group path does not exist", domain.BadAnswer, Missing},
 		{"", http.StatusNotFound, "Could not find group by id", domain.BadAnswer, Missing},

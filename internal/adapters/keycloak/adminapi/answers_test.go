@@ -27,12 +27,18 @@ const conflict, badRequest, notFound = http.StatusConflict, http.StatusBadReques
 
 func ruleCases() []ruleCase {
 	return []ruleCase{
+		{rule{opLogin, badRequest, "invalid_client", domain.Internal, OtherCredentials}, opLogin, badRequest, `{"error":"invalid_client","error_description":"Parameter client_assertion_type is missing"}`},
+		{rule{opLogin, notFound, "", domain.BadAnswer, WrongAddress}, opLogin, notFound, `{"error":"Unable to find matching target resource method"}`},
+		{rule{opGetRealm, 403, "HTTP 403 Forbidden", domain.Internal, RightMissing}, opGetRealm, 403, `{"error":"HTTP 403 Forbidden"}`},
+		{rule{opGetRealm, 403, "unknown_error", domain.Internal, RightMissing}, opGetRealm, 403, `{"error":"unknown_error"}`}, // 24
+		{rule{opFindUser, 403, "HTTP 403 Forbidden", domain.Internal, RightMissing}, opFindUser, 403, `{"error":"HTTP 403 Forbidden"}`},
+		{rule{opFindUser, 403, "unknown_error", domain.Internal, RightMissing}, opFindUser, 403, `{"error":"unknown_error"}`}, // 24
 		{rule{opLogin, badRequest, "", domain.Internal, ""}, opLogin, badRequest, `{"error":"invalid_request","error_description":"Unexpected error when authenticating client"}`},
 		{rule{opLogin, 401, "unauthorized_client", domain.Internal, SecretRefused}, opLogin, 401, `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`},
 		{rule{opLogin, 401, "invalid_client", domain.Internal, ClientUnknown}, opLogin, 401, `{"error":"invalid_client","error_description":"Invalid client or Invalid client credentials"}`},
 		{rule{opLogin, 401, "Public client", domain.Internal, ClientPublic}, opLogin, 401, `{"error":"unauthorized_client","error_description":"Public client not allowed to retrieve service account"}`},
 		{rule{opLogin, 401, "Client not enabled to retrieve service account", domain.Internal, NoServiceAccount}, opLogin, 401, `{"error":"unauthorized_client","error_description":"Client not enabled to retrieve service account"}`},
-		{rule{opLogin, 401, "invalid_request", domain.Internal, AccountDisabled}, opLogin, 401, `{"error":"invalid_request","error_description":"Service account disabled"}`},
+		{rule{opLogin, 401, "invalid_request", domain.Internal, AccountDisabled}, opLogin, 401, `{"error":"invalid_request","error_description":"User 'service-account-bank' disabled"}`},
 		{rule{"", 401, "", domain.Internal, badLogin}, opLogin, 401, `<html>sign in to the gateway</html>`},
 		{rule{"", 401, "", domain.Internal, badLogin}, opIntrospectToken, 401, `{"error":"invalid_request","error_description":"Authentication failed."}`},       // 26.4
 		{rule{"", 401, "", domain.Internal, badLogin}, opIntrospectToken, 401, `{"error":"invalid_client","error_description":"Client authentication failed."}`}, // 26.7

@@ -125,6 +125,14 @@ func (c *Client) Close() {
 	c.leaveConnections()
 }
 
+// ForgetToken makes the next call log in anew. Up to Keycloak 26.4 a token keeps the rights
+// with which it was issued.
+func (c *Client) ForgetToken(ctx context.Context) {
+	if token, err := c.tokens.Get(ctx); err == nil {
+		c.tokens.Forget(token)
+	}
+}
+
 // UntilClosed returns a context that also ends when the client is closed.
 func (c *Client) UntilClosed(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)

@@ -55,7 +55,7 @@ const (
 )
 
 // The reasons that lie in the set-up: no call succeeds until the operators mend it. An
-// error with one of them wraps a [domain.SetupFault] of the same text.
+// error with one of them wraps a [domain.SetupFault] with its text.
 const (
 	RealmUnknown     Reason = "the realm does not exist"
 	RealmDisabled    Reason = "the realm is disabled"
@@ -64,12 +64,16 @@ const (
 	NoServiceAccount Reason = "the client has no service account"
 	AccountDisabled  Reason = "the client's service account is disabled"
 	SecretRefused    Reason = "it refuses the client's secret"
+	OtherCredentials Reason = "the client does not log in with a secret"
+	WrongAddress     Reason = "there is no Keycloak at this address"
+	// RightMissing is one whose fault names the right.
+	RightMissing Reason = "the service account lacks a right"
 )
 
 // isSetupFault reports whether only the operators can do something about it.
 func (r Reason) isSetupFault() bool {
 	switch r {
-	case RealmUnknown, RealmDisabled, ClientUnknown, ClientPublic, NoServiceAccount, AccountDisabled, SecretRefused:
+	case RealmUnknown, RealmDisabled, ClientUnknown, ClientPublic, NoServiceAccount, AccountDisabled, SecretRefused, OtherCredentials, WrongAddress:
 		return true
 	}
 	return false
@@ -109,6 +113,12 @@ func (e *Error) Is(target error) bool { return e.Reason != "" && target == e.Rea
 // notSent returns the error of a call that was not made.
 func notSent(op operation, kind domain.Kind, why string) *Error {
 	return &Error{Outcome: NotSent, err: &domain.Error{Kind: kind, Err: errors.New(string(op) + ": " + why)}}
+}
+
+// Lacks returns the error of a call for which the service account has too few rights.
+func Lacks(rights string) *Error {
+	fault := domain.SetupFault("the service account lacks " + rights)
+	return &Error{Outcome: Refused, Reason: RightMissing, Code: "403", err: &domain.Error{Kind: domain.Internal, Err: fault}}
 }
 
 // Away reports whether Keycloak was away or too slow, which may be over soon.

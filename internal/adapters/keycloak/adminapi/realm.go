@@ -23,12 +23,13 @@ type Realm struct {
 // Realm reads the settings.
 func (c *Client) Realm(ctx context.Context) (Realm, error) {
 	realm, err := read[Realm](ctx, c, opGetRealm, nil)
-	if err == nil && realm.Enabled == nil {
+	switch {
+	case errors.Is(err, RightMissing):
+		err = Lacks("manage-users and view-realm")
+	case err == nil && realm.Enabled == nil:
 		// Without view-realm Keycloak answers 200 with a few members. The policy is not
 		// among them, which would read as "no policy".
-		err = &Error{Outcome: Refused, err: &domain.Error{
-			Kind: domain.Internal, Err: errors.New("get realm: the service account may not read the realm's settings, it lacks view-realm"),
-		}}
+		err = Lacks("view-realm")
 	}
 	return realm, err
 }

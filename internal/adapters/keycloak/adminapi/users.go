@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"context"
+	"errors"
 	"net/url"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -22,6 +23,11 @@ type User struct {
 	Attributes      map[string][]string `json:"attributes"`
 	// Created is in milliseconds since 1970; zero: Keycloak does not tell.
 	Created int64 `json:"createdTimestamp"`
+	// Access is what the service account may do with this user; Manage is nil where Keycloak
+	// does not tell.
+	Access struct {
+		Manage *bool `json:"manage"`
+	} `json:"access"`
 }
 
 func (u User) isWhole() bool { return u.ID != "" && u.Username != "" }
@@ -30,7 +36,11 @@ func (u User) isWhole() bool { return u.ID != "" && u.Username != "" }
 // an empty name would find all users.
 func (c *Client) UsersNamed(ctx context.Context, username string) ([]User, error) {
 	// Without "exact" Keycloak also finds "annabel" for "ann".
-	return list[User](ctx, c, opFindUser, url.Values{"username": {username}, "exact": {"true"}}, "users")
+	users, err := list[User](ctx, c, opFindUser, url.Values{"username": {username}, "exact": {"true"}}, "users")
+	if errors.Is(err, RightMissing) {
+		err = Lacks("manage-users")
+	}
+	return users, err
 }
 
 // UsersWithEmail returns the users with this address.
