@@ -40,7 +40,9 @@ func Load() (Config, error) {
 // and is left at its default.
 func readEnvironment() (config Config, faults []string) {
 	applyAliases() // First: a real variable, by whichever name, wins over the file.
-	config.dotEnv, faults = readDotEnv()
+	faults = misspelt(os.Environ())
+	dotEnv, more := readDotEnv()
+	config.dotEnv, faults = dotEnv, append(faults, more...)
 	applyAliases()
 	guard := domain.DefaultGuard()
 	config.ProtectedRoles, config.PrivilegedRoles = guard.ProtectedRoles, guard.PrivilegedRoles
@@ -71,7 +73,9 @@ func readDotEnv() (path string, faults []string) {
 		return "", []string{".env: cannot be read as lines of NAME=value"}
 	}
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
-		if notForDotEnv.MatchString(name) {
+		if meant := meantBy(name, variables[name]); meant != "" {
+			faults = append(faults, fmt.Sprintf(".env, line %d: there is no variable %s, %s is meant", lineInDotEnv(name), name, meant))
+		} else if notForDotEnv.MatchString(name) {
 			faults = append(faults, name+": must not be set in .env, only in the environment itself")
 		} else if _, taken := os.LookupEnv(name); !taken {
 			_ = os.Setenv(name, variables[name]) // It fails for names that no variable can have.

@@ -34,6 +34,7 @@ func (p *Provider) checkSetup(ctx context.Context) error {
 	}
 	account, err := p.account.Get(ctx)
 	if err == nil && !account.manages {
+		p.account.Forget(account) // It is about to change.
 		return adminapi.Lacks("manage-users")
 	}
 	return err
@@ -58,10 +59,7 @@ func (p *Provider) loadAccount(ctx context.Context) (ownAccount, time.Duration, 
 		if !strings.EqualFold(user.Username, username) {
 			continue
 		}
-		if user.Access.Manage != nil && !*user.Access.Manage {
-			return ownAccount{id: user.ID}, 0, nil // Not kept: it is about to change.
-		}
-		return ownAccount{id: user.ID, manages: true}, rightsLifetime, nil
+		return ownAccount{id: user.ID, manages: user.Access.Manage == nil || *user.Access.Manage}, rightsLifetime, nil
 	}
 	return ownAccount{manages: true}, 0, nil
 }

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// PROTECTED_USER without its S left a user unprotected, who was then disabled.
+func TestLoad_TellsWhatAMisspeltVariableWasMeantToBe(t *testing.T) {
+	setEnvironment(t, sound(map[string]string{"PROTECTED_USER": "value-7", "AUTH_MODE": "sometimes"}))
+	writeDotEnv(t, "# local\n\nexport KEYCLOAK_RELM=value-7\nAUTH_WRITE_ROLE: value-7\n")
+	_, err := Load()
+	require.Error(t, err)
+	assert.Equal(t, configError{
+		"PROTECTED_USER: there is no such variable, PROTECTED_USERS is meant",
+		".env, line 4: there is no variable AUTH_WRITE_ROLE, AUTH_WRITE_ROLES is meant",
+		".env, line 3: there is no variable KEYCLOAK_RELM, KEYCLOAK_REALM is meant",
+		"AUTH_MODE: must be enforce, report or off",
+	}, err)
+	assert.NotContains(t, err.Error(), "value-7")
+}
+
+func TestMeantBy_KnowsMisspellings(t *testing.T) {
+	for name, meant := range map[string]string{
+		"PROTECTED_USER": "PROTECTED_USERS", "PROTECTD_USERS": "PROTECTED_USERS", "PROTECTED_USRES": "PROTECTED_USERS", "PROTECTEDUSERS": "PROTECTED_USERS",
+		"AUTH_WRITE_ROLE": "AUTH_WRITE_ROLES", "AUTH_WRITES_ROLE": "AUTH_WRITE_ROLES", "AUTH_ROLES_WRITE": "", "AUTHWRITE_ROLE": "AUTH_WRITE_ROLES",
+		"KEYCLOAK_RELM": "KEYCLOAK_REALM", "KEYCLOCK_REALM": "KEYCLOAK_REALM", "KEYCLOAK_URI": "KEYCLOAK_URL", "KEYCLOAK_CLIENTID": "KEYCLOAK_CLIENT_ID",
+		"keycloak_realm": "KEYCLOAK_REALM", "Keycloak_Relm": "KEYCLOAK_REALM", "KEYCLOAK-REALM": "KEYCLOAK_REALM", "KEYCLOAK_REALM ": "KEYCLOAK_REALM",
+		"ROLE_MAPFILE": "ROLE_MAP_FILE", "ROLE_MAP_FIEL": "ROLE_MAP_FILE", "AUDIT_LOGS": "AUDIT_LOG", "TRUSTED_ORIGIN": "TRUSTED_ORIGINS", "AUTH_MOD": "AUTH_MODE",
+		"MANAGMENT_ADDR": "MANAGEMENT_ADDR", "OTEL_EXPORTER_OTLP_ENDPONT": "OTEL_EXPORTER_OTLP_ENDPOINT", "LOGLEVEL": "LOG_LEVEL", "LISTEN_HOSTS": "LISTEN_HOST",
+		"PROT": "PORT", "PRT": "PORT", "PORRT": "PORT", "PPORF": "PPROF", "PROF": "PPROF", "PPROFF": "PPROF",
+	} {
+		assert.Equal(t, meant, meantBy(name, "x"), name)
+	}
+	for _, name := range variableNames() {
+		assert.Empty(t, meantBy(name, "x"), "it is ours")
+		if len(name) > longestShort {
+			assert.Equal(t, name, meantBy(name[:len(name)-2]+name[len(name)-1:], "x"), "a letter is missing")
+		}
+	}
+	assert.Greater(t, len(variableNames()), 40)
+}
+
+// A start that is refused for what others have put there is an outage.
+func TestMeantBy_LeavesOthersVariablesAlone(t *testing.T) {
+	for name := range strings.FieldsSeq(`
+		PATH HOME HOST HOSTNAME USER LANG LANGUAGE LC_ALL PWD OLDPWD LOGNAME SHELL SHLVL TERM TZ TMPDIR EDITOR MAIL _ XDG_RUNTIME_DIR SSH_AUTH_SOCK
+		PORTS PORT0 PORT1 PORT_5000 POST SORT FORT PORTAL HTTP_PORT SPORT PERF PROOF PROFILE REALM URL ROLE ROLES MODE DEBUG CI
+		GOPATH GOROOT GOFLAGS GOPROXY GOMEMLIMIT GOMAXPROCS GOGC GODEBUG GOTRACEBACK SSL_CERT_FILE SSL_CERT_DIR HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy
+		OTEL_SERVICE_NAME OTEL_RESOURCE_ATTRIBUTES OTEL_EXPORTER_OTLP_HEADERS OTEL_EXPORTER_OTLP_TIMEOUT OTEL_EXPORTER_OTLP_INSECURE OTEL_EXPORTER_OTLP_COMPRESSION
+		OTEL_EXPORTER_OTLP_METRICS_ENDPOINT OTEL_EXPORTER_OTLP_LOGS_ENDPOINT OTEL_EXPORTER_OTLP_METRICS_PROTOCOL OTEL_METRICS_EXPORTER OTEL_LOGS_EXPORTER
+		OTEL_LOG_LEVEL OTEL_PROPAGATORS OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG OTEL_PYTHON_LOG_LEVEL
+		GUNICORN_WORKERS GUNICORN_THREADS GUNICORN_TIMEOUT GUNICORN_LOG_LEVEL GUNICORN_LOGLEVEL GUNICORN_GRACEFUL_TIMEOUT GUNICORN_CMD_ARGS GUNICORN_MAX_REQUESTS
+		KC_HOSTNAME KC_DB KC_LOG_LEVEL KC_HTTP_PORT KC_BOOTSTRAP_ADMIN_USERNAME KEYCLOAK_ADMIN KEYCLOAK_ADMIN_PASSWORD KEYCLOAK_USER KEYCLOAK_PASSWORD KEYCLOAK_HOME KEYCLOAK_HOST
+		KEYCLOAK_IMPORT KEYCLOAK_VERSION KEYCLOAK_LOGLEVEL KEYCLOAK_TEST KEYCLOAK_TEST_URL KEYCLOAK_TEST_ADMIN KEYCLOAK_TEST_ADMIN_PASSWORD KEYCLOAK_TEST_VERSION KEYCLOAK_TEST_URL_26_7
+		KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT KUBERNETES_PORT KUBERNETES_PORT_443_TCP POD_NAME POD_IP NODE_NAME
+		LISTEN_FDS LISTEN_PID LISTEN_FDNAMES INVOCATION_ID JOURNAL_STREAM NOTIFY_SOCKET KEYCLOAK_NAME KEYCLOAK_ENV_KC_DB
+		RATE_LIMIT REQUEST_ID EMAIL EMAIL_HOST API_KEY API_URL LOG_FILE LOG_DIR AUTH_TOKEN AUTH_URL AUTH_TYPE MAX_RETRIES`) {
+		assert.Empty(t, meantBy(name, "x"), name)
+	}
+	// What Kubernetes makes up for a Service, with an address in place of a setting.
+	for _, service := range []string{
+		"KEYCLOAK", "USER_SYNC_SERVICE", "AUTH", "AUDIT", "LOG", "LISTEN", "API", "PPROF", "P", "PORT", "RATE_LIMIT", "REQUEST", "MANAGEMENT", "ROLE_MAP", "OTEL", "KEYCLOAK_URL",
+		"KEYCLOAK_HTTP", "PROTECTED", "TRUSTED", "EMAIL", "RESET", "MAX", "ON", "SHUTDOWN", "AUTH_MODE", "X",
+	} {
+		for suffix, value := range map[string]string{
+			"_SERVICE_HOST": "10.0.0.1", "_SERVICE_PORT": "8080", "_SERVICE_PORT_HTTP": "8080", "_PORT": "tcp://10.0.0.1:8080", "_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+			"_PORT_8080_TCP_ADDR": "10.0.0.1", "_PORT_8080_TCP_PORT": "8080", "_PORT_8080_TCP_PROTO": "tcp", "_PORT_53_UDP": "udp://10.0.0.1:53",
+		} {
+			assert.Empty(t, meantBy(service+suffix, value), service+suffix)
+		}
+	}
+}
