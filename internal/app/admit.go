@@ -2,7 +2,7 @@ package app
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 
 	"user-sync-service/internal/domain"
@@ -32,8 +32,9 @@ type Access struct {
 // Caller is what a request shows of the one who sent it.
 type Caller struct {
 	Token string // the access token, empty for none
-	// CrossSite tells that a browser sent the request on behalf of another site.
-	CrossSite bool
+	// CrossSite says that a browser sent the request on behalf of another site, and from
+	// where to where. Nil: it did not.
+	CrossSite error
 }
 
 // Admit finds out who the caller is and whether the caller may do the attempt's action.
@@ -59,10 +60,13 @@ func (s *Service) Admit(ctx context.Context, attempt *Attempt, caller Caller) er
 
 // sameSite returns Forbidden for a request that a browser sent for another site.
 func sameSite(caller Caller) error {
-	if !caller.CrossSite {
+	if caller.CrossSite == nil {
 		return nil
 	}
-	return &domain.Error{Kind: domain.Forbidden, Message: "This request came from another web site.", Err: errors.New("a browser's request from another site")}
+	return &domain.Error{
+		Kind: domain.Forbidden, Message: "This request came from another web site.",
+		Err: fmt.Errorf("%w: %w", domain.SetupFault("a browser's request from another site"), caller.CrossSite),
+	}
 }
 
 func (s *Service) verify(ctx context.Context, token string) (domain.Actor, error) {
@@ -82,7 +86,7 @@ func (s *Service) mayAct(ctx context.Context, attempt *Attempt, token string) (e
 		roles = s.Access.WriteRoles
 	}
 	if !attempt.event.Actor.HasAnyRole(roles) {
-		return &domain.Error{Kind: domain.Forbidden}
+		return lacksRole(attempt.event.Actor.Roles, roles)
 	}
 	if writes && s.Introspector != nil {
 		attempt.event.Actor, err = s.mayStillWrite(ctx, attempt.event.Actor, token)
@@ -99,19 +103,37 @@ func (s *Service) mayStillWrite(ctx context.Context, actor domain.Actor, token s
 	case err != nil:
 		return actor, err
 	case !active:
-		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("the identity provider does not honour the token any more, or not towards this service")}
+		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: pointsToSetup("the identity provider does not honour the token any more, or not towards this service")}
 	case !actor.Same(owner):
-		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("introspection names another subject and username than the token; a mapper may be left out of introspection")}
+		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: pointsToSetup("introspection names another subject and username than the token; a mapper may be left out of introspection")}
 	}
 	actor.Roles = owner.Roles
 	switch {
 	case actor.HasAnyRole(s.Access.WriteRoles):
 		return actor, nil
 	case len(actor.Roles) == 0:
-		return actor, &domain.Error{Kind: domain.Forbidden, Err: errors.New("introspection tells no roles: the actor has none, or a role mapper of the client or the realm is left out of introspection")}
+		return actor, &domain.Error{Kind: domain.Forbidden, Err: pointsToSetup("introspection tells no roles: the actor has none, or a role mapper of the client or the realm is left out of introspection")}
 	default:
-		return actor, &domain.Error{Kind: domain.Forbidden, Err: errors.New("the actor has lost the role since the token was issued")}
+		return actor, &domain.Error{Kind: domain.Forbidden, Err: fmt.Errorf("%w: the actor has lost the role since the token was issued, has %s now, wanted one of %s", insufficient, domain.Quoted(actor.Roles...), domain.Quoted(s.Access.WriteRoles...))}
 	}
+}
+
+// insufficient is for the developers of the caller.
+const insufficient domain.TokenFault = "its owner has none of the roles that this takes"
+
+// lacksRole is Forbidden with both sides. A token without any role points to a mapper that is
+// left out.
+func lacksRole(has, wanted []string) error {
+	cause := fmt.Errorf("%w: it has %s, wanted one of %s", insufficient, domain.Quoted(has...), domain.Quoted(wanted...))
+	if len(has) == 0 {
+		cause = fmt.Errorf("%w: %w", domain.SetupFault("the token has no roles, a role mapper may be left out of access tokens"), cause)
+	}
+	return &domain.Error{Kind: domain.Forbidden, Err: cause}
+}
+
+// pointsToSetup is why a token does not count that the operators should look into.
+func pointsToSetup(fault domain.TokenFault) error {
+	return fmt.Errorf("%w: %w", domain.SetupFault("the set-up may be wrong"), fault)
 }
 
 // unlessReporting returns err, or nil after having told what would have been refused.

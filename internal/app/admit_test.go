@@ -149,13 +149,13 @@ func TestAdmit_EmptyListsAdmitNobody(t *testing.T) {
 
 func TestAdmit_RefusesWhatAnotherSiteSends(t *testing.T) {
 	b := newBench(newGuardedRealm(t), checking(admin()))
-	err := b.attempt(t, app.Caller{Token: goodToken, CrossSite: true}, syncing(), "tariq")
+	err := b.attempt(t, app.Caller{Token: goodToken, CrossSite: errors.New("from elsewhere")}, syncing(), "tariq")
 	require.ErrorIs(t, err, domain.Forbidden)
 	assert.Equal(t, "This request came from another web site.", domain.AsError(err).Message)
 	assert.Equal(t, admin(), b.audit.only(t).Actor, "whose browser it was")
 
 	b = newBench(newGuardedRealm(t), checking(admin()))
-	require.ErrorIs(t, b.attempt(t, app.Caller{CrossSite: true}, syncing(), "tariq"), domain.Unauthenticated, "who asks comes first")
+	require.ErrorIs(t, b.attempt(t, app.Caller{CrossSite: errors.New("from elsewhere")}, syncing(), "tariq"), domain.Unauthenticated, "who asks comes first")
 }
 
 // While the keys are not known nobody is refused for good, and nobody gets in.
@@ -178,7 +178,7 @@ func TestAdmit_OffDoesNotLookAtCallers(t *testing.T) {
 	for _, do := range append(writing(), reading()) {
 		// Without a verifier a look would be a panic.
 		b := newBench(newGuardedRealm(t), introspecting(&introspector{answer: inactive}))
-		require.NoError(t, b.attempt(t, app.Caller{Token: "garbage", CrossSite: true}, do, "anna"), do.name)
+		require.NoError(t, b.attempt(t, app.Caller{Token: "garbage", CrossSite: errors.New("from elsewhere")}, do, "anna"), do.name)
 		event := b.audit.only(t)
 		assert.Zero(t, event.Actor)
 		assert.Empty(t, event.NotEnforced)
@@ -199,7 +199,7 @@ func TestAdmit_ReportLetsThroughAndTells(t *testing.T) {
 	}{
 		"no token":          {app.Caller{}, checking(admin()), domain.Unauthenticated, ""},
 		"no right":          {app.Caller{Token: goodToken}, checking(domain.Actor{Username: "tom"}), domain.Forbidden, "tom"},
-		"from another site": {app.Caller{Token: goodToken, CrossSite: true}, checking(admin()), domain.Forbidden, "asha"},
+		"from another site": {app.Caller{Token: goodToken, CrossSite: errors.New("from elsewhere")}, checking(admin()), domain.Forbidden, "asha"},
 		"keys unknown":      {app.Caller{Token: goodToken}, cannotKnow, domain.Unavailable, ""},
 	} {
 		for _, do := range append(writing(), reading()) {

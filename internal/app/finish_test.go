@@ -207,7 +207,7 @@ func TestFinish_TellsStrangersFromOthers(t *testing.T) {
 		b := newBench(newGuardedRealm(t), checking(domain.Actor{Username: "ben", Roles: []string{"teller"}}), func(c *app.Config) { c.Access.Mode = mode })
 		for _, token := range []string{"", "garbage", goodToken} {
 			_ = b.attempt(t, app.Caller{Token: token}, reading(), "anna")
-			_ = b.attempt(t, app.Caller{Token: goodToken, CrossSite: true}, reading(), "nobody")
+			_ = b.attempt(t, app.Caller{Token: goodToken, CrossSite: errors.New("from elsewhere")}, reading(), "nobody")
 		}
 		assert.Equal(t, want, b.audit.strangers, mode)
 		assert.Len(t, b.audit.events, 6)

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -150,7 +151,7 @@ func TestRateLimit_EndsWithTime(t *testing.T) {
 func TestRateLimit_CountsNothingThatIsRefusedBefore(t *testing.T) {
 	b, _ := newLimited(t, 1)
 	for range 5 {
-		require.ErrorIs(t, b.attempt(t, app.Caller{Token: "asha", CrossSite: true}, enabling(), "anna"), domain.Forbidden)
+		require.ErrorIs(t, b.attempt(t, app.Caller{Token: "asha", CrossSite: errors.New("from elsewhere")}, enabling(), "anna"), domain.Forbidden)
 		require.ErrorIs(t, b.as(t, "bad", enabling(), "anna"), domain.Unauthenticated)
 	}
 	require.NoError(t, b.as(t, "asha", enabling(), "anna"))

@@ -3,6 +3,8 @@ package domain
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -126,10 +128,36 @@ func AsError(err error) *Error {
 	return failure
 }
 
-// SetupFault is what is wrong with the set-up at the identity provider, so that no request
-// succeeds until the operators mend it. It is a cause of an [Error]. Its text is a clause in
-// our own words that anybody may read, such as "the realm does not exist".
+// SetupFault is what is wrong with the set-up of this service or of the identity provider, or
+// seems to be: the operators should look. It is a cause of an [Error]. Its text is a clause
+// in our own words that anybody may read, such as "the realm does not exist".
 type SetupFault string
 
 // Error returns the text.
 func (f SetupFault) Error() string { return string(f) }
+
+// TokenFault is why a caller's access token does not count, for those who develop the caller.
+// It is a cause of an [Error]. Its text is a clause in our own words that quotes nothing.
+type TokenFault string
+
+// Error returns the text.
+func (f TokenFault) Error() string { return string(f) }
+
+// Quoted returns names that others have made up as the log may hold them: quoted, few, and
+// short.
+func Quoted(names ...string) string {
+	const most, longest = 16, 200
+	var quoted []string
+	for i, name := range names {
+		if i == most {
+			quoted = append(quoted, "…")
+			break
+		}
+		text := []rune(name)
+		if len(text) > longest {
+			text = append(text[:longest:longest], '…')
+		}
+		quoted = append(quoted, strconv.Quote(string(text)))
+	}
+	return "[" + strings.Join(quoted, " ") + "]"
+}

@@ -63,7 +63,7 @@ func layers() []layer {
 		{path: "internal/adapters/auditlog", allows: []string{"internal/domain", "internal/ports", "golang.org/x/sys/unix"}},
 		{path: "internal/adapters/httpapi", allows: []string{
 			"internal/domain", "internal/app", "github.com/go-chi/chi/v5/...", "go.opentelemetry.io/otel/...",
-			"github.com/swaggest/swgui/...",
+			"github.com/swaggest/swgui/...", "golang.org/x/time/rate",
 		}},
 		{path: "internal/adapters/rolemap", allows: []string{"internal/domain", "github.com/goccy/go-yaml/..."}},
 		{path: "internal/adapters/telemetry", allows: []string{"internal/domain", "github.com/prometheus/client_golang/...", "go.opentelemetry.io/otel/...",
@@ -71,7 +71,7 @@ func layers() []layer {
 		}},
 		{path: "cmd/...", allows: []string{
 			"internal/...", "github.com/alecthomas/kong", "github.com/kelseyhightower/envconfig", "github.com/joho/godotenv",
-			"go.opentelemetry.io/otel/trace/...", "golang.org/x/net/netutil",
+			"go.opentelemetry.io/otel/trace/...", "golang.org/x/net/netutil", "github.com/agnivade/levenshtein",
 		}},
 		{path: "test/keycloaktest", allows: []string{"github.com/emersion/go-smtp", "golang.org/x/net/html"}},
 	}

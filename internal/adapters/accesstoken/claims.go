@@ -63,9 +63,9 @@ func (c claims) check(issuers []string, config *Config) error {
 	case c.Confirmation != nil: // Whatever its value: null has no place there either.
 		return refuse("bound to a key or certificate, which cannot be checked here")
 	case c.Type != "Bearer":
-		return refuse("not an access token: " + c.typeForLog())
+		return refuse(domain.TokenFault("not an access token: " + c.typeForLog()))
 	case c.Issuer == "" || !slices.Contains(issuers, c.Issuer):
-		return refuse("wrong issuer")
+		return refuseFor(mismatch{fault: wrongIssuer, wanted: issuers, has: []string{c.Issuer}})
 	case c.Expires == nil:
 		return refuse("it never expires")
 	case *c.Expires <= seconds(now):
@@ -73,9 +73,9 @@ func (c claims) check(issuers []string, config *Config) error {
 	case c.NotBefore != nil && *c.NotBefore > seconds(now.Add(leeway)):
 		return refuse("not valid yet")
 	case !namesOne(config.Clients, c.AuthorizedParty):
-		return refuse("issued to another client")
+		return refuseFor(mismatch{fault: "issued to another client", wanted: config.Clients, has: []string{c.AuthorizedParty}})
 	case !namesOne(config.Audience, c.Audience...):
-		return refuse("meant for another audience")
+		return refuseFor(mismatch{fault: "meant for another audience", wanted: config.Audience, has: c.Audience})
 	case c.Subject == "" && c.Username == "":
 		return refuse("it names nobody")
 	}

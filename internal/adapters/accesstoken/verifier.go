@@ -3,8 +3,8 @@
 //
 // It never asks Keycloak about a token. It keeps the realm's public keys and reads them
 // again when they are old or when a token names an unknown key. Old keys go on counting
-// for a while, but only while newer ones cannot be had. Its errors name no person and
-// quote nothing of a token.
+// for a while, but only while newer ones cannot be had. Its errors name no person, and of a
+// token they quote the issuer, the client and the audience at most.
 package accesstoken
 
 import (
@@ -12,6 +12,7 @@ import (
 	"crypto"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -142,7 +143,7 @@ func (v *Verifier) current(ctx context.Context, token string) (*keySet, error) {
 func (v *Verifier) verify(ctx context.Context, token string, known *keySet) (claims, *keySet, error) {
 	h, err := v.read(token, known)
 	if err != nil {
-		return claims{}, nil, err
+		return claims{}, nil, v.explained(ctx, token, h, known, err)
 	}
 	if !known.has(h.keyID) {
 		if known, err = v.keys.find(ctx, h.keyID); err != nil {
@@ -153,7 +154,7 @@ func (v *Verifier) verify(ctx context.Context, token string, known *keySet) (cla
 	return signed, known, err
 }
 
-// read returns the header of a token whose claims would count if they were signed. That
+// read returns the header of a token, and nil if its claims would count if they were signed. That
 // proves nothing yet. It keeps a token that would be refused anyway from making the
 // keyring fetch keys.
 func (v *Verifier) read(token string, known *keySet) (header, error) {
@@ -201,7 +202,7 @@ type header struct{ keyID, algorithm string }
 func parse(token string) (header, claims, error) {
 	switch {
 	case token == "":
-		return header{}, claims{}, refuse("no token")
+		return header{}, claims{}, refuseFor(errors.New("no token")) // There is no fault in it.
 	case len(token) > maxToken:
 		return header{}, claims{}, refuse("longer than any token")
 	case strings.IndexByte(token, '.') > maxHeader:
@@ -231,8 +232,10 @@ func notInTokens(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 }
 
-// refuse says why a token does not count. The reason is for the log and never quotes the
-// token, whose text is up to its sender.
-func refuse(reason string) error {
-	return &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("access token: " + reason)}
+// refuse says why a token does not count. The reason quotes nothing of the token, whose text
+// is up to its sender.
+func refuse(reason domain.TokenFault) error { return refuseFor(reason) }
+
+func refuseFor(cause error) error {
+	return &domain.Error{Kind: domain.Unauthenticated, Err: fmt.Errorf("access token: %w", cause)}
 }

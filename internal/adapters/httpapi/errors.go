@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"math"
 	"net/http"
@@ -100,8 +101,8 @@ func writeErrorStatus(w http.ResponseWriter, r *http.Request, status string, err
 	switch known.status {
 	case http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		wait = cmp.Or(wait, retryAfter)
-	case http.StatusUnauthorized:
-		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750, section 3
+	case http.StatusUnauthorized, http.StatusForbidden:
+		challenge(w.Header(), known.status, failure)
 	}
 	if wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
@@ -138,4 +139,18 @@ func inMembers(fields map[string]string) map[string]string {
 		}
 	}
 	return renamed
+}
+
+// challenge says what is wrong with the access token, for the developers of the caller (RFC
+// 6750, section 3). Without a token there is nothing to say about it.
+func challenge(header http.Header, status int, failure *domain.Error) {
+	fault, told := errors.AsType[domain.TokenFault](failure)
+	switch {
+	case status == http.StatusForbidden && told:
+		header.Set("WWW-Authenticate", `Bearer error="insufficient_scope", error_description="`+fault.Error()+`"`)
+	case status == http.StatusUnauthorized && told:
+		header.Set("WWW-Authenticate", `Bearer error="invalid_token", error_description="`+fault.Error()+`"`)
+	case status == http.StatusUnauthorized:
+		header.Set("WWW-Authenticate", "Bearer")
+	}
 }

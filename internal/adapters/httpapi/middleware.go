@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -70,7 +71,11 @@ func (a *api) record(next http.Handler) http.Handler {
 				attributes = append(attributes, slog.String("error", failure.Err.Error()))
 			}
 		}
-		a.Log.LogAttrs(r.Context(), logLevel(route, answered.Status()), "request", attributes...)
+		level := logLevel(route, answered.Status())
+		if level == slog.LevelInfo && pointsToSetup(request.failure) && a.warnings.Allow() {
+			level = slog.LevelWarn
+		}
+		a.Log.LogAttrs(r.Context(), level, "request", attributes...)
 	})
 }
 
@@ -114,6 +119,15 @@ func logLevel(route string, status int) slog.Level {
 	default:
 		return slog.LevelInfo
 	}
+}
+
+// pointsToSetup reports whether the operators should look at why the request was refused.
+func pointsToSetup(failure *domain.Error) bool {
+	if failure == nil {
+		return false
+	}
+	_, ok := errors.AsType[domain.SetupFault](failure)
+	return ok
 }
 
 // isProbe reports whether machines ask for the route every few seconds.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -81,7 +82,10 @@ func (a *api) perform(w http.ResponseWriter, r *http.Request, attempt *app.Attem
 	}()
 	// A gateway turns the browser's cookies into a token, so a token alone does not show that
 	// the administrator meant the request.
-	crossSite := a.CrossOrigin.Check(r) != nil
+	crossSite := a.CrossOrigin.Check(r)
+	if crossSite != nil {
+		crossSite = fmt.Errorf("Origin %s, Host %s, see TRUSTED_ORIGINS", domain.Quoted(r.Header.Values("Origin")...), domain.Quoted(r.Host))
+	}
 	err = a.Service.Admit(r.Context(), attempt, app.Caller{Token: accessToken(r.Header), CrossSite: crossSite})
 	if err != nil {
 		return reply{}, err

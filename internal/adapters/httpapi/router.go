@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/time/rate"
 
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
@@ -59,11 +60,16 @@ type Config struct {
 type api struct {
 	Config
 	mux *chi.Mux
+	// warnings are few even if many are refused: a stranger must not fill the log.
+	warnings *rate.Limiter
 }
+
+// warningsPerSecond is how many refusals that point to the set-up are logged as warnings.
+const warningsPerSecond = 10
 
 // New returns the handler of all routes.
 func New(config Config) http.Handler {
-	a := &api{Config: config, mux: chi.NewMux()}
+	a := &api{Config: config, mux: chi.NewMux(), warnings: rate.NewLimiter(warningsPerSecond, warningsPerSecond)}
 	a.mux.Use(identify, impatient, a.trace, a.record, a.recoverPanic)
 	a.mux.NotFound(a.notFound)
 	a.mux.MethodNotAllowed(a.methodNotAllowed)
