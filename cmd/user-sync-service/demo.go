@@ -52,7 +52,7 @@ func demo(ctx context.Context, options demoOptions, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(int(*port))))
+	listener, err := listen(ctx, "PORT", "PORT", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(*port))))
 	if err != nil {
 		return err
 	}

@@ -123,6 +123,17 @@ func ineffectiveVariables() []string {
 	return set
 }
 
+// unreadableCertificates returns why SSL_CERT_FILE cannot be read: Go would go on with the
+// system's certificates without a word, or with none.
+func unreadableCertificates() error {
+	path := os.Getenv("SSL_CERT_FILE")
+	if path == "" {
+		return nil
+	}
+	_, err := os.ReadFile(path) //nolint:gosec // The operator names it.
+	return err
+}
+
 // applyAliases lets the Python service's names stand in for ours where ours are not set.
 func applyAliases() {
 	for alias, name := range map[string]string{

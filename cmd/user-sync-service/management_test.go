@@ -19,7 +19,7 @@ import (
 // freeListener listens on a port that nobody else uses.
 func freeListener(t *testing.T) net.Listener {
 	t.Helper()
-	listener, err := listen(t.Context(), "127.0.0.1:0")
+	listener, err := listen(t.Context(), "LISTEN_HOST", "PORT", "127.0.0.1:0")
 	require.NoError(t, err)
 	return listener
 }

@@ -27,6 +27,9 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 		log.Warn("these variables have no effect", "names", names)
 	}
 	tellOfDotEnv(log, config.dotEnv)
+	if err := unreadableCertificates(); err != nil {
+		log.Warn("the certificates of SSL_CERT_FILE cannot be read, so those of the system count", "error", err.Error())
+	}
 	if config.speaksInClear() {
 		log.Warn("KEYCLOAK_URL is plain http: the client's secret and all that is sent to Keycloak can be read on the network")
 	}
@@ -100,11 +103,11 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 		return err // Validate has found it before.
 	}
 	at := listeners{connections: connectionLimit(config.MaxConnections, keycloak.MostConnections(config.KeycloakMaxConcurrency))}
-	if at.public, err = listen(ctx, net.JoinHostPort(config.ListenHost, strconv.Itoa(int(config.Port)))); err != nil {
+	if at.public, err = listen(ctx, "LISTEN_HOST", "PORT", net.JoinHostPort(config.ListenHost, strconv.Itoa(int(config.Port)))); err != nil {
 		return err
 	}
 	if config.ManagementAddr != "" {
-		if at.management, err = listen(ctx, config.ManagementAddr); err != nil {
+		if at.management, err = listen(ctx, "MANAGEMENT_ADDR", "MANAGEMENT_ADDR", config.ManagementAddr); err != nil {
 			return err
 		}
 	}

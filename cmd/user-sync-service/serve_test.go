@@ -107,7 +107,7 @@ func start(t *testing.T, provider ports.IdentityProvider, change func(*settings)
 	var output lockedBuffer
 	serving := settingsFor(provider, &output)
 	change(&serving)
-	listener, err := listen(t.Context(), "127.0.0.1:0")
+	listener, err := listen(t.Context(), "LISTEN_HOST", "PORT", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	var ended sync.WaitGroup

@@ -114,7 +114,9 @@ func warnOfOpenDoor(ctx context.Context, log *slog.Logger) {
 // counts as the container's memory too.
 const socketBuffer = 16 << 10
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
+// listen returns a configError with the variable at fault: one for the host or, where the host
+// is fine, one for the port.
+func listen(ctx context.Context, hostVariable, portVariable, address string) (net.Listener, error) {
 	config := net.ListenConfig{Control: func(_, _ string, socket syscall.RawConn) (err error) {
 		controlErr := socket.Control(func(fd uintptr) { // The connections inherit it.
 			err = errors.Join(
@@ -123,5 +125,12 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 		})
 		return errors.Join(controlErr, err)
 	}}
-	return config.Listen(ctx, "tcp", address)
+	listener, err := config.Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EACCES):
+		return nil, configError{portVariable + ": " + err.Error()}
+	case err != nil:
+		return nil, configError{hostVariable + ": " + err.Error()}
+	}
+	return listener, nil
 }

@@ -33,6 +33,7 @@ import (
 const (
 	name            = "user-sync-service"
 	configMapName   = "user-sync-service-config"
+	roleMapName     = "user-sync-service-role-map"
 	secretName      = "keycloak-client-secrets"
 	clientIDKey     = "user-sync-service-client-id"
 	clientSecretKey = "user-sync-service-client-secret"
@@ -46,6 +47,7 @@ type manifests struct {
 	deployment appsv1.Deployment
 	service    corev1.Service
 	config     corev1.ConfigMap
+	roleMap    corev1.ConfigMap
 	budget     policyv1.PodDisruptionBudget
 	network    networkingv1.NetworkPolicy
 	monitor    monitoringv1.ServiceMonitor
@@ -79,7 +81,11 @@ func build(t *testing.T) manifests {
 		case *corev1.Service:
 			m.service = *object
 		case *corev1.ConfigMap:
-			m.config = *object
+			if object.Name == roleMapName {
+				m.roleMap = *object
+			} else {
+				m.config = *object
+			}
 		case *policyv1.PodDisruptionBudget:
 			m.budget = *object
 		case *networkingv1.NetworkPolicy:
@@ -91,7 +97,7 @@ func build(t *testing.T) manifests {
 		}
 	}
 	require.Equal(t, map[string]int{
-		"Deployment": 1, "Service": 1, "ConfigMap": 1, "PodDisruptionBudget": 1, "NetworkPolicy": 1, "ServiceMonitor": 1,
+		"Deployment": 1, "Service": 1, "ConfigMap": 2, "PodDisruptionBudget": 1, "NetworkPolicy": 1, "ServiceMonitor": 1,
 	}, kinds)
 	return m
 }
@@ -152,6 +158,7 @@ func TestManifests_HaveTheNamesAndLabelsOfThePresentDeployment(t *testing.T) {
 		{m.deployment.ObjectMeta, name},
 		{m.service.ObjectMeta, name},
 		{m.config.ObjectMeta, configMapName},
+		{m.roleMap.ObjectMeta, roleMapName},
 		{m.budget.ObjectMeta, name},
 		{m.network.ObjectMeta, name},
 		{m.monitor.ObjectMeta, name},
@@ -319,7 +326,7 @@ func TestPod_TakesTheSecretAsAFileThatFollowsIt(t *testing.T) {
 		LocalObjectReference: corev1.LocalObjectReference{Name: secretName}, Key: clientIDKey,
 	}}, id.ValueFrom)
 
-	require.Len(t, m.pod().Volumes, 1)
+	require.Len(t, m.pod().Volumes, 2)
 	volume := m.pod().Volumes[0]
 	require.NotNil(t, volume.Secret)
 	require.Len(t, volume.Secret.Items, 1, "other secrets of that Secret have no business here")
@@ -328,12 +335,25 @@ func TestPod_TakesTheSecretAsAFileThatFollowsIt(t *testing.T) {
 	assert.Equal(t, new(int32(0o440)), volume.Secret.DefaultMode)
 	assert.Equal(t, new(int64(1000)), m.pod().SecurityContext.FSGroup, "the file belongs to root and this group")
 
-	require.Len(t, container.VolumeMounts, 1)
+	require.Len(t, container.VolumeMounts, 2)
 	mount := container.VolumeMounts[0]
 	assert.Equal(t, volume.Name, mount.Name)
 	assert.True(t, mount.ReadOnly)
 	assert.Empty(t, mount.SubPath+mount.SubPathExpr, "such a file never changes")
 	assert.Equal(t, mount.MountPath+"/"+volume.Secret.Items[0].Path, m.setting(t, "KEYCLOAK_CLIENT_SECRET_FILE"))
+}
+
+// Whoever changes the map begins with the one that counts without it.
+func TestRoleMap_IsTheBuiltInOneMountedWhereTheProgramLooks(t *testing.T) {
+	m := build(t)
+	builtIn, err := os.ReadFile("../../internal/adapters/rolemap/built_in.yaml")
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"role-map.yaml": string(builtIn)}, m.roleMap.Data)
+	volume, mount := m.pod().Volumes[1], m.container(t).VolumeMounts[1]
+	assert.Equal(t, roleMapName, volume.ConfigMap.Name)
+	assert.Equal(t, volume.Name, mount.Name)
+	assert.True(t, mount.ReadOnly)
+	assert.Equal(t, mount.MountPath+"/role-map.yaml", m.setting(t, "ROLE_MAP_FILE"))
 }
 
 func TestConfigMap_HoldsWhatTheProgramKnows(t *testing.T) {
@@ -367,6 +387,8 @@ func TestConfigMap_StartsTheProgram(t *testing.T) {
 	delete(environment, "KEYCLOAK_CLIENT_SECRET_FILE")
 	environment["KEYCLOAK_URL"] = failingKeycloak(t)
 	environment = withSecret(t, environment)
+	environment["ROLE_MAP_FILE"] = filepath.Join(t.TempDir(), "role-map.yaml")
+	require.NoError(t, os.WriteFile(environment["ROLE_MAP_FILE"], []byte(m.roleMap.Data["role-map.yaml"]), 0o600))
 	management := freeAddress(t)
 	environment["MANAGEMENT_ADDR"] = management
 	probed := "http://" + management

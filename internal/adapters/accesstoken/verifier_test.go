@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -271,6 +272,43 @@ func TestVerify_RefusesTokensThatDoNotCountHereAndNow(t *testing.T) {
 			changes["preferred_username"] = nil
 		}
 		checkRefusals(t, m, map[string]refused{name: {token: m.token(t, changes), cause: test.cause}})
+	}
+}
+
+// Whether the token or the configuration is wrong, the operators see when they see both. What
+// a stranger has made up is told of an issuer alone, and only if it is a plain address.
+func TestVerify_TellsBothSidesOfAMismatch(t *testing.T) {
+	m := newMatrix(t)
+	other := newRSAKey(t, "rsa", jose.RS256) // under the id of a known one
+	longest := strings.Repeat("x", 200)
+	for name, test := range map[string]struct {
+		claim string
+		value any
+		has   string
+	}{
+		"issuer":               {"iss", "http://kc:8080/realms/bank", `wrong issuer, wanted ["` + issuer + `"], it has ["http://kc:8080/realms/bank"]`},
+		"an issuer to look at": {"iss", "a\n\"" + longest, `it has ["a\n\"` + longest[:197] + `…"]`},
+		"client":               {"azp", "admin-cli", `issued to another client, wanted ["oauth2-proxy"], it has ["admin-cli"]`},
+		"no client":            {"azp", nil, `issued to another client, wanted ["oauth2-proxy"], it has [""]`},
+		"audience":             {"aud", []string{"account", "shop"}, `meant for another audience, wanted ["oauth2-proxy"], it has ["account" "shop"]`},
+		"no audience":          {"aud", nil, `meant for another audience, wanted ["oauth2-proxy"], it has []`},
+		"an audience of many":  {"aud", strings.Split(strings.Repeat("y,", 30)+"z", ","), `"y" "y" …]`},
+	} {
+		v := m.verifier(t, func(c *accesstoken.Config) {
+			c.Clients, c.Audience = []string{"oauth2-proxy"}, []string{"oauth2-proxy"}
+		})
+		_, err := v.Verify(t.Context(), m.token(t, map[string]any{test.claim: test.value}))
+		require.ErrorIs(t, err, domain.Unauthenticated, name)
+		assert.Contains(t, err.Error(), test.has, name)
+		_, setup := errors.AsType[domain.SetupFault](err)
+		assert.True(t, setup, name)
+
+		_, err = v.Verify(t.Context(), other.sign(t, payload(t, m.now, map[string]any{test.claim: test.value})))
+		require.ErrorIs(t, err, domain.Unauthenticated, name)
+		_, setup = errors.AsType[domain.SetupFault](err)
+		assert.False(t, setup, "anybody can make such a token")
+		assert.NotContains(t, err.Error(), "it has", name)
+		assert.Equal(t, name == "issuer", strings.Contains(err.Error(), `it claims ["http://kc:8080/realms/bank"]`), name)
 	}
 }
 

@@ -29,8 +29,12 @@ func (v tokens) Verify(_ context.Context, token string) (domain.Actor, error) {
 	switch {
 	case v.err != nil:
 		return domain.Actor{}, v.err
-	case token == "" || strings.HasPrefix(token, "bad"):
-		return domain.Actor{}, &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("not a valid access token")}
+	case token == "":
+		return domain.Actor{}, &domain.Error{Kind: domain.Unauthenticated, Err: errors.New("no token")}
+	case strings.HasPrefix(token, "bad"):
+		return domain.Actor{}, &domain.Error{Kind: domain.Unauthenticated, Err: fmt.Errorf("access token: %w", domain.TokenFault("expired"))}
+	case token == "misdirected":
+		return domain.Actor{}, &domain.Error{Kind: domain.Unauthenticated, Err: errors.Join(domain.SetupFault("wrong issuer"), domain.TokenFault("wrong issuer"))}
 	case strings.HasPrefix(token, "clerk"):
 		return domain.Actor{Subject: token, Username: token, Roles: []string{"teller"}}, nil
 	}
@@ -156,16 +160,16 @@ func TestCallers_GetInWithARightAndATokenOnly(t *testing.T) {
 			provider := newRealm(t)
 			a := newAPI(t, provider, enforcing)
 
-			for _, token := range []string{"", "bad"} {
+			for token, challenge := range map[string]string{"": "Bearer", "bad": `Bearer error="invalid_token", error_description="expired"`} {
 				answer := a.sendAsActor(token, route.method, before+route.target, route.body)
 				answer.failed(http.StatusUnauthorized, "unauthenticated", "You are not signed in any more. Please sign in again.", route.target)
 				assert.Equal(t, "error", answer.object()["status"], route.target)
-				assert.Equal(t, []string{"Bearer"}, answer.header.Values("WWW-Authenticate"), route.target)
+				assert.Equal(t, []string{challenge}, answer.header.Values("WWW-Authenticate"), route.target)
 			}
 			answer := a.sendAsActor("clerk", route.method, before+route.target, route.body)
 			answer.failed(http.StatusForbidden, "forbidden", "You do not have the right to do this.", route.target)
 			assert.Equal(t, "error", answer.object()["status"], route.target)
-			assert.Empty(t, answer.header.Values("WWW-Authenticate"), route.target)
+			assert.Equal(t, []string{`Bearer error="insufficient_scope", error_description="its owner has none of the roles that this takes"`}, answer.header.Values("WWW-Authenticate"), route.target)
 			untouched(t, provider)
 			assert.Empty(t, provider.Mails())
 
@@ -173,6 +177,20 @@ func TestCallers_GetInWithARightAndATokenOnly(t *testing.T) {
 			assert.Less(t, answer.status, 300, "%s: %s", route.target, answer.body)
 		}
 	}
+}
+
+// The operators look at warnings: whoever has a token of the realm must not fill the log with
+// them.
+func TestCallers_RefusedForTheSetUpAreAFewWarnings(t *testing.T) {
+	a := newAPI(t, newRealm(t), enforcing)
+	for range 50 {
+		assert.Equal(t, http.StatusUnauthorized, a.sendAsActor("misdirected", http.MethodGet, "/users/anna/keycloak-status", "").status)
+	}
+	assert.Equal(t, http.StatusUnauthorized, a.sendAsActor("bad", http.MethodGet, "/users/anna/keycloak-status", "").status)
+	warnings := strings.Count(a.log.String(), `"level":"WARN"`)
+	assert.GreaterOrEqual(t, warnings, 10)
+	assert.Less(t, warnings, 30, "some a second")
+	assert.Equal(t, 51, strings.Count(a.log.String(), `"msg":"request"`))
 }
 
 // Nobody who may not act learns what is wrong with the request, or who exists.

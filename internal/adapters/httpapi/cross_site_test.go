@@ -66,6 +66,8 @@ func TestCrossSite_WritesAreRefused(t *testing.T) {
 			event := a.audit.only(t)
 			assert.Equal(t, domain.Forbidden, event.Reason)
 			assert.Equal(t, "asha", event.Actor.Name(), "whose browser it was")
+			assert.Empty(t, answer.header.Values("WWW-Authenticate"), "no other token would do")
+			assert.Contains(t, a.log.String(), "sync.bank.example", "the log names Origin and Host")
 		}
 	}
 }
