@@ -69,7 +69,7 @@ func TestActor_WhoseRolesIntrospectionDoesNotTell(t *testing.T) {
 		client := publicClient("untold", nil, map[string]any{
 			"name": "roles", "protocol": "openid-connect", "protocolMapper": "oidc-usermodel-realm-role-mapper",
 			"config": map[string]string{"claim.name": "realm_access.roles", "multivalued": "true", "jsonType.label": "String", "access.token.claim": "true", "introspection.token.claim": "false"},
-		}, audienceOf("user-sync-service"))
+		})
 		client["defaultClientScopes"], client["fullScopeAllowed"] = []string{"basic", "profile"}, true
 		rep["clients"] = append(rep["clients"].([]any), client)
 		rep["users"] = append(rep["users"].([]any), actor("boss", "admin"))

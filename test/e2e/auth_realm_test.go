@@ -35,9 +35,9 @@ func authRealm(t *testing.T, name string, sink *keycloaktest.Sink) *keycloaktest
 		roles["client"] = map[string]any{webClient: []any{map[string]any{"name": "writer"}, map[string]any{"name": "admin"}}}
 
 		clients := append(rep["clients"].([]any),
-			publicClient(gatewayClient, nil, usernameAsSubject(), audienceOf(gatewayClient)),
-			publicClient(webClient, nil, audienceOf(keycloaktest.LoginClientID)),
-			publicClient(strangerClient, nil),
+			publicClient(gatewayClient, nil, usernameAsSubject(), keycloaktest.AudienceMapper(gatewayClient)),
+			publicClient(webClient, nil, keycloaktest.AudienceMapper(keycloaktest.LoginClientID)),
+			member(publicClient(strangerClient, nil), "protocolMappers", nil),
 			publicClient(briefClient, map[string]string{"access.token.lifespan": briefLifespan}))
 		for _, algorithm := range []string{"ES256", "PS256", "RS512", "EdDSA", "HS256"} {
 			clients = append(clients, publicClient(signingClient(algorithm), map[string]string{"access.token.signed.response.alg": algorithm}))
@@ -63,10 +63,11 @@ func authRealm(t *testing.T, name string, sink *keycloaktest.Sink) *keycloaktest
 // protection against guessing may still take it for a simultaneous one.
 func letLogInAgain(rep map[string]any) { rep["bruteForceProtected"] = false }
 
+// publicClient is a client whose tokens Keycloak confirms to the service.
 func publicClient(id string, attributes map[string]string, mappers ...any) map[string]any {
 	return map[string]any{
 		"clientId": id, "enabled": true, "publicClient": true, "standardFlowEnabled": false, "directAccessGrantsEnabled": true,
-		"attributes": attributes, "protocolMappers": mappers,
+		"attributes": attributes, "protocolMappers": append(mappers, keycloaktest.AudienceMapper(keycloaktest.ServiceClientID)),
 	}
 }
 
@@ -74,13 +75,6 @@ func usernameAsSubject() any {
 	return map[string]any{
 		"name": "subject", "protocol": "openid-connect", "protocolMapper": "oidc-usermodel-attribute-mapper",
 		"config": map[string]string{"user.attribute": "username", "claim.name": "sub", "jsonType.label": "String", "access.token.claim": "true"},
-	}
-}
-
-func audienceOf(client string) any {
-	return map[string]any{
-		"name": "audience", "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper",
-		"config": map[string]string{"included.custom.audience": client, "access.token.claim": "true"},
 	}
 }
 

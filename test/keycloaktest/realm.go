@@ -16,6 +16,9 @@ const ProductionPolicy = "length(12) and upperCase(1) and lowerCase(1) and digit
 // LoginClientID names the public client of every test realm that Login uses.
 const LoginClientID = "login-check"
 
+// ServiceClientID names the service's confidential client in every test realm.
+const ServiceClientID = "user-sync-service"
+
 // RealmOptions says how a test realm differs from production. The zero value differs in nothing but the mails:
 // there are none.
 type RealmOptions struct {
@@ -59,7 +62,7 @@ func (s *Server) NewRealm(ctx context.Context, o RealmOptions) (*Realm, error) {
 	r := &Realm{
 		Name:     prefix + "-" + strings.ToLower(rand.Text()[:12]),
 		URL:      s.URL,
-		ClientID: "user-sync-service",
+		ClientID: ServiceClientID,
 		// A client that does not form-encode the secret in its Basic header fails on each of these characters.
 		ClientSecret: "k%41y+&%-" + rand.Text(),
 		server:       s,
@@ -89,11 +92,11 @@ func (s *Server) rights() []string {
 	return rights
 }
 
-// audienceMapper puts a client into the audience of tokens. From 26.7 on Keycloak confirms a token only to a client
+// AudienceMapper puts a client into the audience of tokens. From 26.7 on Keycloak confirms a token only to a client
 // that is in its audience.
-func audienceMapper(client string) map[string]any {
+func AudienceMapper(client string) map[string]any {
 	return map[string]any{
-		"name": "audience", "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper",
+		"name": "audience " + client, "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper",
 		"config": map[string]string{"included.custom.audience": client, "access.token.claim": "true"},
 	}
 }
@@ -137,7 +140,7 @@ func (r *Realm) representation(o RealmOptions) map[string]any {
 			map[string]any{
 				"clientId": LoginClientID, "enabled": true, "publicClient": true,
 				"standardFlowEnabled": false, "directAccessGrantsEnabled": true,
-				"protocolMappers": []any{audienceMapper(r.ClientID)},
+				"protocolMappers": []any{AudienceMapper(r.ClientID)},
 			},
 		},
 		"users": []any{

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,6 +27,7 @@ type Server struct {
 	URL     string // without a trailing slash
 	Version string // "26.7.4"
 
+	policies        []string // the password policies that it knows
 	admin, password string
 	client          *http.Client
 	process         *process // nil for a server that was running already
@@ -40,25 +42,16 @@ type Server struct {
 // returns when the server answers. The context limits the start only; the server runs until Stop, or until this
 // process ends in whatever way. The error wraps ErrUnavailable when no Keycloak can be had on this machine.
 func Start(ctx context.Context) (*Server, error) {
-	return start(ctx, "KEYCLOAK_TEST_URL", cmp.Or(os.Getenv("KEYCLOAK_TEST_VERSION"), "26.7.4"))
-}
-
-// Start26_7 is Start for a server of the version 26.7.3, or the one of KEYCLOAK_TEST_URL_26_7.
-func Start26_7(ctx context.Context) (*Server, error) {
-	return start(ctx, "KEYCLOAK_TEST_URL_26_7", "26.7.3")
-}
-
-func start(ctx context.Context, running, version string) (*Server, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
 	s := &Server{client: &http.Client{Transport: transport, Timeout: 60 * time.Second}}
 
-	if url := os.Getenv(running); url != "" {
+	if url := os.Getenv("KEYCLOAK_TEST_URL"); url != "" {
 		s.URL = strings.TrimRight(url, "/")
 		s.admin = cmp.Or(os.Getenv("KEYCLOAK_TEST_ADMIN"), "admin")
 		s.password = cmp.Or(os.Getenv("KEYCLOAK_TEST_ADMIN_PASSWORD"), "admin")
 		if err := s.readVersion(ctx); err != nil {
-			return nil, fmt.Errorf("the Keycloak of %s: %w", running, err)
+			return nil, fmt.Errorf("the Keycloak of KEYCLOAK_TEST_URL: %w", err)
 		}
 		return s, nil
 	}
@@ -67,7 +60,7 @@ func start(ctx context.Context, running, version string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	dist, err := findDistribution(ctx, version)
+	dist, err := findDistribution(ctx, cmp.Or(os.Getenv("KEYCLOAK_TEST_VERSION"), "26.7.4"))
 	if err != nil {
 		return nil, err
 	}
@@ -84,13 +77,17 @@ func start(ctx context.Context, running, version string) (*Server, error) {
 	return s, s.readVersion(ctx)
 }
 
-// readVersion asks the server which version it is.
+// readVersion asks the server which version it is, and which password policies it knows.
 func (s *Server) readVersion(ctx context.Context) error {
 	var info struct {
-		System struct{ Version string } `json:"systemInfo"`
+		System   struct{ Version string } `json:"systemInfo"`
+		Policies []struct{ ID string }    `json:"passwordPolicies"`
 	}
 	_, err := s.call(ctx, http.MethodGet, "/admin/serverinfo", nil, &info)
 	s.Version = info.System.Version
+	for _, policy := range info.Policies {
+		s.policies = append(s.policies, policy.ID)
+	}
 	return err
 }
 
@@ -99,6 +96,16 @@ func (s *Server) AtLeast(major, minor int) bool {
 	var theirMajor, theirMinor int
 	_, _ = fmt.Sscanf(s.Version, "%d.%d", &theirMajor, &theirMinor) // Else it is as old as can be.
 	return theirMajor > major || theirMajor == major && theirMinor >= minor
+}
+
+// KnowsPolicy reports whether the server knows all parts of a password policy.
+func (s *Server) KnowsPolicy(policy string) bool {
+	for part := range strings.SplitSeq(policy, " and ") {
+		if name, _, _ := strings.Cut(part, "("); !slices.Contains(s.policies, name) {
+			return false
+		}
+	}
+	return true
 }
 
 // Stop ends the server, if it was started here. Its log is deleted, or kept and named when the tests failed.

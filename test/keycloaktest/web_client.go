@@ -6,7 +6,7 @@ const WebClientID = "web-check"
 // AddWebClient gives a realm's representation a public client at which users sign in by Keycloak's pages (see
 // Visit). Its access tokens carry fineract_user_id and office_id. For RealmOptions.Mutate.
 func AddWebClient(rep map[string]any) {
-	mappers := []any{audienceMapper(rep["clients"].([]any)[0].(map[string]any)["clientId"].(string))}
+	mappers := []any{AudienceMapper(ServiceClientID)}
 	for _, name := range []string{"fineract_user_id", "office_id"} {
 		mappers = append(mappers, map[string]any{
 			"name": name, "protocol": "openid-connect", "protocolMapper": "oidc-usermodel-attribute-mapper",
