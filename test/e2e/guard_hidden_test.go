@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -92,5 +93,60 @@ func TestGuard_SetUpForAnOlderKeycloak(t *testing.T) {
 		a = a.on("target", "")
 		assertVerdict(t, withoutAudience, a, a.sendWith(t, p, bearer(stranger)))
 		assertVerdict(t, withoutRight, a, a.sendWith(t, p, bearer(meant)))
+	}
+}
+
+// Permission to view the one client realm-management shows as much as view-clients does,
+// and no secret of any client.
+func TestGuard_SeesAdministratorsByPermission(t *testing.T) {
+	if server := keycloakServer(t); !server.AtLeast(26, 7) {
+		t.Skipf("Keycloak %s hides nothing", server.Version)
+	}
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "permitted", CheapHash: true, SMTPPort: newSink(t).Port(), Mutate: func(rep map[string]any) {
+		rep["adminPermissionsEnabled"] = true
+		service := rep["users"].([]any)[0].(map[string]any)
+		service["clientRoles"] = map[string]any{"realm-management": []string{"manage-users", "view-realm"}}
+	}})
+	administration := clientUUID(t, realm, "realm-management")
+	permissions := "/clients/" + clientUUID(t, realm, "admin-permissions") + "/authz/resource-server"
+	require.NoError(t, realm.Call(t.Context(), http.MethodPost, permissions+"/policy/user", map[string]any{
+		"name": "the service", "users": []string{userID(t, realm, "service-account-"+realm.ClientID)},
+	}, nil))
+	require.NoError(t, realm.Call(t.Context(), http.MethodPost, permissions+"/permission/scope", map[string]any{
+		"name": "who administers", "resourceType": "Clients", "resources": []string{administration}, "scopes": []string{"view"}, "policies": []string{"the service"},
+	}, nil))
+
+	addRealmUser(t, realm, teller("harmless"))
+	for _, keeper := range []string{"by.right", "by.role", "by.group"} {
+		addRealmUser(t, realm, teller(keeper))
+	}
+	administer(t, realm, "users/"+userID(t, realm, "by.right"), "realm-admin")
+	makeComposite(t, realm, "Viewer", administrationRole(t, realm, "view-events"))
+	carry(t, realm, "users/"+userID(t, realm, "by.role"), "Viewer")
+	require.NoError(t, realm.CreateGroup(t.Context(), "keepers"))
+	administer(t, realm, "groups/"+groupID(t, realm, "keepers"), "view-events")
+	require.NoError(t, realm.Call(t.Context(), http.MethodPut, "/users/"+userID(t, realm, "by.group")+"/groups/"+groupID(t, realm, "keepers"), nil, nil))
+	// A right that lies in a role of a client that is not shown.
+	application := "/clients/" + clientUUID(t, realm, keycloaktest.LoginClientID) + "/roles"
+	require.NoError(t, realm.Call(t.Context(), http.MethodPost, application, map[string]any{"name": "inner"}, nil))
+	require.NoError(t, realm.Call(t.Context(), http.MethodPost, application+"/inner/composites", []any{administrationRole(t, realm, "manage-users")}, nil))
+	var inner map[string]any
+	require.NoError(t, realm.Call(t.Context(), http.MethodGet, application+"/inner", nil, &inner))
+	makeComposite(t, realm, "Manager", inner)
+
+	p := serveRealm(t, realm, realm.URL)
+	for name, want := range map[string]verdict{"harmless": granted, "by.right": protectedUser, "by.role": protectedUser, "by.group": protectedUser} {
+		for _, a := range changes() {
+			assertVerdict(t, want, a, a.on(name, "").sendWith(t, p, bearer(p.token)))
+		}
+	}
+	for role, want := range map[string]int{"Cashier": http.StatusCreated, "Viewer": http.StatusForbidden, "Manager": http.StatusForbidden} {
+		answer := p.send(t, http.MethodPost, syncPath, fmt.Sprintf(`{"username":"new.%[1]s","email":"new.%[1]s@bank.example","role":%[1]q}`, role))
+		assert.Equal(t, want, answer.status, answer.body)
+	}
+	token := bearer(serviceToken(t, realm))
+	for _, client := range []string{"", "/" + clientUUID(t, realm, realm.ClientID), "/" + clientUUID(t, realm, realm.ClientID) + "/client-secret"} {
+		answer := send(t, http.MethodGet, realm.URL+"/admin/realms/"+realm.Name+"/clients"+client, "", token)
+		assert.Equal(t, http.StatusForbidden, answer.status, answer.body)
 	}
 }

@@ -85,7 +85,7 @@ func (g *gathering) partsOf(ctx context.Context, composites []adminapi.Role) (to
 		return nil, err
 	}
 	for i, composite := range composites {
-		if g.isUnseen(composite, hidden[i]) {
+		if g.isUnseen(composite, len(parts[i]), hidden[i]) {
 			g.rights.Unseen = append(g.rights.Unseen, composite.Name)
 		}
 		together = append(together, parts[i]...)
@@ -93,13 +93,14 @@ func (g *gathering) partsOf(ctx context.Context, composites []adminapi.Role) (to
 	return together, nil
 }
 
-// isUnseen reports whether the composite role may contain more than Keycloak shows. In a
+// isUnseen reports whether the composite role may contain more than Keycloak shows: it
+// refuses to show the parts, or shows none although each composite role has some. In a
 // blind realm each may, as roles of clients are left out there without a word. Of the
 // role of everybody that says nothing: it is always composite. Nor do these two of its
 // parts, which every realm has and Keycloak hides from accounts without view-clients.
-func (g *gathering) isUnseen(role adminapi.Role, hidden bool) bool {
+func (g *gathering) isUnseen(role adminapi.Role, shown int, hidden bool) bool {
 	if hidden && g.everybodys != "" && role.OfClient && (role.Name == "manage-account" || role.Name == "manage-consent") {
 		return false
 	}
-	return hidden || g.client == blind && role.ID != g.everybodys
+	return hidden || (g.client == blind || shown == 0) && role.ID != g.everybodys
 }
