@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"user-sync-service/test/keycloaktest"
 )
@@ -52,7 +51,7 @@ func TestAdmission_ReadersTakeNoWritesAway(t *testing.T) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return read.Load() > readers/5 }, time.Minute, 10*time.Millisecond)
+	eventually(t, func() bool { return read.Load() > readers/5 }, time.Minute, 10*time.Millisecond)
 	busy := write("busy")
 	stop.Store(true)
 	reading.Wait()

@@ -136,7 +136,7 @@ func TestAudit_DiskThatRunsFull(t *testing.T) {
 		}
 		assertVerdict(t, granted, read, read.sendWith(t, p, admin))
 		// To the last byte: now events are lost, and only those of attempts that wrote nothing.
-		require.Eventually(t, func() bool {
+		eventually(t, func() bool {
 			lost := metric(t, p, auditFailures)
 			knock(t, p, 50, http.StatusNotFound, admin)
 			return len(strings.Split(p.log(), `"msg":"an audit event could not be recorded"`)) > 1 && metric(t, p, auditFailures) != lost
@@ -145,7 +145,7 @@ func TestAudit_DiskThatRunsFull(t *testing.T) {
 	ledger.unchanged(t, before)
 
 	require.NoError(t, os.Remove(filler))
-	require.Eventually(t, func() bool { return tryWrite().status == http.StatusOK }, 10*time.Second, 50*time.Millisecond)
+	eventually(t, func() bool { return tryWrite().status == http.StatusOK }, 10*time.Second, 50*time.Millisecond)
 	assertVerdict(t, granted, read, read.sendWith(t, p, admin))
 	require.Len(t, ledger.writes(t), written)
 

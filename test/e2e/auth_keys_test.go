@@ -138,7 +138,7 @@ func awaitWorkers(t *testing.T, workers []worker, key string) {
 		goal[i] = done(&workers[i]) + more
 	}
 	for i := range workers {
-		require.Eventually(t, func() bool { return done(&workers[i]) >= goal[i] }, time.Minute, 10*time.Millisecond)
+		eventually(t, func() bool { return done(&workers[i]) >= goal[i] }, time.Minute, 10*time.Millisecond)
 	}
 }
 
@@ -241,7 +241,7 @@ func TestAuth_StartWithoutKeys(t *testing.T) {
 
 			g.breakWith(nil)
 			read := attempts()[4].on("target", "")
-			require.Eventually(t, func() bool { return read.sendWith(t, p, bearer(admin)).status == http.StatusOK }, 10*time.Second, 10*time.Millisecond)
+			eventually(t, func() bool { return read.sendWith(t, p, bearer(admin)).status == http.StatusOK }, 10*time.Second, 10*time.Millisecond)
 			assertVerdict(t, unauthenticated, read, read.sendWith(t, p))
 		})
 	}

@@ -222,7 +222,7 @@ func (m *matrix) expired(t *testing.T, brief tokens) credential {
 	m.expect("brief", read, "brief", granted, "boss")
 
 	expires := time.Unix(int64(claimsOf(t, brief.Access)["exp"].(float64)), 0)
-	require.Eventually(t, func() bool { return time.Now().After(expires) }, 5*time.Second, 10*time.Millisecond)
+	eventually(t, func() bool { return time.Now().After(expires) }, 5*time.Second, 10*time.Millisecond)
 	return refused("expired", bearer(brief.Access))
 }
 

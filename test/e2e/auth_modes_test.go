@@ -160,7 +160,7 @@ func TestAuth_WritesWaitForIntrospection(t *testing.T) {
 	p.token = admin
 	ledger := ledgerOf(t, realm)
 	read := attempts()[4].on("target", "")
-	require.Eventually(t, func() bool { return read.sendWith(t, p, bearer(admin)).status == http.StatusOK }, 30*time.Second, 50*time.Millisecond)
+	eventually(t, func() bool { return read.sendWith(t, p, bearer(admin)).status == http.StatusOK }, 30*time.Second, 50*time.Millisecond)
 
 	for _, c := range []struct {
 		name  string

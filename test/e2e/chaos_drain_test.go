@@ -49,7 +49,7 @@ func TestChaos_TermUnderLoad(t *testing.T) {
 				}
 			})
 		}
-		require.Eventually(t, func() bool { return answered.Load() > 100 }, time.Minute, time.Millisecond)
+		eventually(t, func() bool { return answered.Load() > 100 }, time.Minute, time.Millisecond)
 		begin := time.Now()
 		p.signal(t, syscall.SIGTERM)
 		code := p.exitCode(t)

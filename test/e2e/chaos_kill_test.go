@@ -51,7 +51,7 @@ func TestChaos_ProgramKilled(t *testing.T) {
 				}
 			})
 		}
-		require.Eventually(t, func() bool { return answered.Load() >= int64(20+round) }, 30*time.Second, time.Millisecond)
+		eventually(t, func() bool { return answered.Load() >= int64(20+round) }, 30*time.Second, time.Millisecond)
 		p.signal(t, syscall.SIGKILL)
 		sending.Wait()
 		require.Less(t, answered.Load(), int64(len(batch)), "it was killed too late")

@@ -141,7 +141,7 @@ func (c *collector) count() int {
 func (c *collector) await(t *testing.T, traceID string) []span {
 	t.Helper()
 	isRequest := func(s span) bool { return s.kind == tracepb.Span_SPAN_KIND_SERVER }
-	require.Eventually(t, func() bool { return slices.ContainsFunc(c.of(traceID), isRequest) }, 20*time.Second, 10*time.Millisecond, "the collector never sees the request")
+	eventually(t, func() bool { return slices.ContainsFunc(c.of(traceID), isRequest) }, 20*time.Second, 10*time.Millisecond, "the collector never sees the request")
 	return c.of(traceID)
 }
 

@@ -41,7 +41,10 @@ func createAtOnce(t *testing.T, p *program, bodies []string) map[int][]reply {
 // and no error. Keycloak's own answers to the losers of such a race mislead.
 func TestCreate_OneOfTwentyAtOnceWins(t *testing.T) {
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "race", CheapHash: true})
-	p := serveRealm(t, realm, realm.URL)
+	environment := environmentFor(realm, realm.URL)
+	// However slow the machine is, nobody is refused for it.
+	environment["REQUEST_TIMEOUT"], environment["SHUTDOWN_TIMEOUT"] = "60s", "70s"
+	p := serveWith(t, realm, environment)
 
 	for round := range 10 {
 		t.Run(fmt.Sprintf("one username, round %d", round), func(t *testing.T) {

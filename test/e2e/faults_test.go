@@ -180,7 +180,7 @@ func TestFaults_NoUserWithoutItsRole(t *testing.T) {
 		require.True(t, found, "the user was there for a moment")
 		leave()
 		<-gone
-		require.Eventually(t, func() bool {
+		eventually(t, func() bool {
 			count, err := realm.CountByUsername(t.Context(), "half2")
 			return err == nil && count == 0
 		}, 10*time.Second, 50*time.Millisecond, "the user was left without its role")
@@ -206,7 +206,7 @@ func TestFaults_NoUserWithoutItsRole(t *testing.T) {
 // the circuit is open, all of them look alike.
 func awaitCircuit(t *testing.T, p *program) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		return p.send(t, http.MethodGet, "/users/nobody/keycloak-status", "").status == http.StatusNotFound
 	}, 30*time.Second, 50*time.Millisecond, "the circuit stays open")
 }

@@ -273,7 +273,7 @@ func TestLoad_OfTheServiceAlone(t *testing.T) {
 		_ = demo.Wait()
 	}()
 	l := loaded{&program{URL: "http://" + address}, &keycloaktest.Realm{}}
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		answer, err := trySend(t.Context(), http.MethodGet, l.URL+"/livez", "")
 		return err == nil && answer.status == http.StatusOK
 	}, 10*time.Second, 10*time.Millisecond)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"user-sync-service/test/keycloaktest"
 )
@@ -49,7 +48,7 @@ func TestMails_OfAMuteServerHoldUpNobodyElse(t *testing.T) {
 			assert.NotContains(t, answer.member(t, "message"), "login system")
 		})
 	}
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		return strings.Count(p.log(), `"email_delivery_failed"`) > 0
 	}, 20*time.Second, 10*time.Millisecond, "the places are taken")
 	disabling.Go(func() { disable("while mails wait", 5) })

@@ -128,3 +128,15 @@ func numberFrom(t *testing.T, variable string, standard int) int {
 	require.NoError(t, err, variable)
 	return n
 }
+
+// eventually waits until the condition is met. It is asked in the test's own goroutine,
+// unlike by require.Eventually: there it may outlive the test, and one that fails then
+// ends the whole run.
+func eventually(t *testing.T, condition func() bool, limit, tick time.Duration, message ...any) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); !condition(); time.Sleep(tick) {
+		if time.Now().After(deadline) {
+			require.Fail(t, "the condition is not met in time", message...)
+		}
+	}
+}

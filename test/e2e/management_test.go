@@ -71,7 +71,7 @@ func probing(t *testing.T, url string) (stop func() (asked int)) {
 // awaitSeries waits until a series has the value.
 func awaitSeries(t *testing.T, url, name string, want float64) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		value, ok := series(t, url)[name]
 		return ok && value == want
 	}, 30*time.Second, 20*time.Millisecond, "%s does not become %v", name, want)

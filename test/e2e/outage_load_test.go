@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // sample is a request and what came of it.
@@ -112,7 +111,7 @@ func (l *load) add(s sample) {
 func (l *load) awaitServed(t *testing.T, n int64) {
 	t.Helper()
 	until := l.served.Load() + n
-	require.Eventually(t, func() bool { return l.served.Load() >= until }, time.Minute, 10*time.Millisecond, "no request succeeds")
+	eventually(t, func() bool { return l.served.Load() >= until }, time.Minute, 10*time.Millisecond, "no request succeeds")
 }
 
 // end stops the load and returns the samples in the order of their beginnings.

@@ -73,7 +73,7 @@ func TestOutage_Overload(t *testing.T) {
 			checkLoadedCreates(t, realm, l.samples)
 
 			http.DefaultClient.CloseIdleConnections()
-			require.Eventually(t, func() bool {
+			eventually(t, func() bool {
 				after := footprintOf(t, p)
 				return after.goroutines <= before.goroutines+10 && after.descriptors <= before.descriptors+10
 			}, 30*time.Second, 100*time.Millisecond, "before %+v", before)

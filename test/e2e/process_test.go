@@ -151,7 +151,7 @@ func TestProcess_DemoPrintsLinesThatWork(t *testing.T) {
 		require.NoError(t, err, line[1])
 		assert.Regexp(t, `^20[01]$`, string(output), line[1])
 	}
-	require.Eventually(t, func() bool { return strings.Contains(p.log(), "callers are not checked") }, 10*time.Second, 10*time.Millisecond)
+	eventually(t, func() bool { return strings.Contains(p.log(), "callers are not checked") }, 10*time.Second, 10*time.Millisecond)
 }
 
 // At SIGTERM requests under way are finished, new connections are refused, and the
@@ -180,7 +180,7 @@ func TestProcess_DrainsAtSIGTERM(t *testing.T) {
 	<-reached
 	p.signal(t, syscall.SIGTERM)
 	address := strings.TrimPrefix(p.URL, "http://")
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		connection, err := net.Dial("tcp", address)
 		if err == nil {
 			connection.Close()
@@ -210,7 +210,7 @@ func TestProcess_SecondSignalEndsAtOnce(t *testing.T) {
 	go func() { _, _ = p.trySend(t.Context(), http.MethodGet, "/users/x/keycloak-status", "") }()
 	<-reached
 	p.signal(t, syscall.SIGTERM)
-	require.Eventually(t, func() bool { return strings.Contains(p.log(), "draining") }, 10*time.Second, 10*time.Millisecond)
+	eventually(t, func() bool { return strings.Contains(p.log(), "draining") }, 10*time.Second, 10*time.Millisecond)
 	p.signal(t, syscall.SIGTERM)
 	assert.Equal(t, -1, p.exitCode(t), "ended by the signal itself")
 }

@@ -183,7 +183,7 @@ func serveWith(t *testing.T, realm *keycloaktest.Realm, environment map[string]s
 // awaitKeys waits until the program can tell who asks.
 func (p *program) awaitKeys(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		return p.send(t, http.MethodGet, "/users/nobody.at.all/keycloak-status", "").status == http.StatusNotFound
 	}, 30*time.Second, 50*time.Millisecond, "the administrator is not recognised")
 }
@@ -191,7 +191,7 @@ func (p *program) awaitKeys(t *testing.T) {
 // awaitHealth waits until /health answers with status.
 func awaitHealth(t *testing.T, url string, status int) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		return send(t, http.MethodGet, url+"/health", "").status == status
 	}, 30*time.Second, 50*time.Millisecond, "/health does not become %d", status)
 }

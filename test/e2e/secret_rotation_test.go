@@ -95,7 +95,7 @@ func (a *steadyWork) one(ctx context.Context, t *testing.T, p *program, what att
 func (a *steadyWork) goOn(t *testing.T) {
 	t.Helper()
 	goal := a.requests.Load() + 60
-	require.Eventually(t, func() bool { return a.requests.Load() >= goal }, time.Minute, 5*time.Millisecond)
+	eventually(t, func() bool { return a.requests.Load() >= goal }, time.Minute, 5*time.Millisecond)
 }
 
 // took returns how long the slowest request took since the last time.

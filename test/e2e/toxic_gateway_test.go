@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 // mischief is what a gateway does to some of the calls to Keycloak.
@@ -63,7 +61,7 @@ func (m *mischief) serve(w http.ResponseWriter, r *http.Request) {
 // settle waits until Keycloak has answered every call.
 func (m *mischief) settle(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return m.underWay.Load() == 0 }, time.Minute, 10*time.Millisecond, "calls are still under way")
+	eventually(t, func() bool { return m.underWay.Load() == 0 }, time.Minute, 10*time.Millisecond, "calls are still under way")
 }
 
 // The faults of a gateway.

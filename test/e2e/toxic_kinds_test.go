@@ -40,7 +40,7 @@ func TestToxics_EachFaultOnACreate(t *testing.T) {
 			count.checkAnswer(t, create, answer)
 
 			// The circuit may be open for a moment.
-			require.Eventually(t, func() bool {
+			eventually(t, func() bool {
 				answer = create.send(t.Context(), p)
 				return answer.status == http.StatusCreated || answer.status == http.StatusOK
 			}, 30*time.Second, 100*time.Millisecond, "%s %v", answer.body, answer.err)
