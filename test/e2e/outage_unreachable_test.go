@@ -28,6 +28,7 @@ func TestOutage_KeycloakUnreachable(t *testing.T) {
 	}
 	for _, name := range []string{"connection refused", "half open, calls vanish", "503"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // They mostly wait for the end of the outage.
 			realm := newRealm(t, keycloaktest.RealmOptions{Name: "outage", CheapHash: true})
 			keepMarks(t, realm)
 			addRealmUser(t, realm, teller("present"))

@@ -81,14 +81,6 @@ func (p *toxicProxy) carry(toxics ...toxic) error {
 	return nil
 }
 
-// carryTo is carry to another server.
-func (p *toxicProxy) carryTo(target string) error {
-	p.mu.Lock()
-	p.upstream = strings.TrimPrefix(target, "http://")
-	p.mu.Unlock()
-	return p.carry()
-}
-
 // refuse closes all connections and refuses new ones.
 func (p *toxicProxy) refuse() {
 	p.mu.Lock()

@@ -19,19 +19,26 @@ var ErrUnavailable = errors.New("no Keycloak available")
 // A distribution is an unpacked Keycloak in the cache folder. Test runs share it, so nothing ever writes to it.
 type distribution struct {
 	dir string
+	// database is the options of kc.sh that name the database.
+	database []string
 	// augmented is where the lib/quarkus folder of a server that has started once is kept. With it, Keycloak
 	// skips the rebuild (about ten seconds) of a first start; without it, everything works too.
 	augmented string
 }
 
-// findDistribution returns the cached Keycloak, after fetching it when the cache is empty.
+// findDistribution returns the cached Keycloak, after fetching it when the cache is empty. Its servers keep their data
+// in memory, or in the PostgreSQL of KEYCLOAK_TEST_DB_URL.
 func findDistribution(ctx context.Context, version string) (distribution, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return distribution{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	dir := filepath.Join(cache, "user-sync-service", "keycloak-"+version)
-	dist := distribution{dir: dir, augmented: dir + "-start-dev"}
+	dist := distribution{dir: dir, database: []string{"--db=dev-mem"}, augmented: dir + "-start-dev"}
+	if url := os.Getenv("KEYCLOAK_TEST_DB_URL"); url != "" {
+		dist.database = []string{"--db=postgres", "--db-url=" + url}
+		dist.augmented += "-postgres"
+	}
 	if isDir(dir) {
 		return dist, nil
 	}

@@ -41,6 +41,9 @@ type Server struct {
 // "admin" by default) if that is set; otherwise it starts one, fetching Keycloak first if the cache has none. It
 // returns when the server answers. The context limits the start only; the server runs until Stop, or until this
 // process ends in whatever way. The error wraps ErrUnavailable when no Keycloak can be had on this machine.
+//
+// What is started is KEYCLOAK_TEST_VERSION, by default the newest version that the service supports, with the database
+// of KEYCLOAK_TEST_DB_URL, by default in memory. Two servers must not have one database.
 func Start(ctx context.Context) (*Server, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
@@ -108,6 +111,11 @@ func (s *Server) KnowsPolicy(policy string) bool {
 	return true
 }
 
+// Variables are the environment in which Start finds this server.
+func (s *Server) Variables() string {
+	return fmt.Sprintf("KEYCLOAK_TEST_URL=%s KEYCLOAK_TEST_ADMIN=%s KEYCLOAK_TEST_ADMIN_PASSWORD=%s", s.URL, s.admin, s.password)
+}
+
 // Stop ends the server, if it was started here. Its log is deleted, or kept and named when the tests failed.
 // It may be called again; a log that was kept is then deleted if failed is false.
 func (s *Server) Stop(failed bool) {
@@ -172,7 +180,7 @@ type process struct {
 // guard runs Keycloak and ends it, with everything else in its process group, when standard input closes. The
 // test process holds the other end and never writes, so that happens at Stop and also when the test process
 // dies abruptly. kc.sh runs java as a child or becomes java; the group holds both. When Keycloak ends by itself,
-// the group goes too. SIGKILL will do: the database is in memory.
+// the group goes too. SIGKILL will do: the database goes away as well.
 const guard = `
 home=$1; shift
 ("$@"; kill -KILL 0) </dev/null &
@@ -193,8 +201,8 @@ func startProcess(dist distribution, java, admin, password string) (*process, er
 	}
 	defer func() { _ = log.Close() }() // The child has its own.
 
-	cmd := exec.Command("sh", "-c", guard, "guard", home,
-		"sh", filepath.Join(home, "bin", "kc.sh"), "start-dev", "--db=dev-mem", "--http-host=127.0.0.1", "--http-port=0")
+	cmd := exec.Command("sh", append([]string{"-c", guard, "guard", home,
+		"sh", filepath.Join(home, "bin", "kc.sh"), "start-dev", "--http-host=127.0.0.1", "--http-port=0"}, dist.database...)...)
 	cmd.Dir = home
 	// Nothing else of the environment gets through: kc.sh reads many variables, one of which opens a debug port.
 	cmd.Env = []string{
