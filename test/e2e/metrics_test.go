@@ -95,6 +95,7 @@ func TestMetrics_OfTenThousandUsernames(t *testing.T) {
 	})
 	require.Equal(t, http.StatusOK, send(t, http.MethodGet, p.URL+"/livez", "").status)
 	started := time.Since(begin)
+	awaitHealth(t, p.URL, http.StatusOK) // The first check makes series of its own.
 
 	readNobody(t, p, 1)
 	before := series(t, p.URL)
