@@ -85,10 +85,10 @@ func TestPolicy_AddsTheCheapHashToAnyPolicy(t *testing.T) {
 }
 
 func TestRepresentation_SetsMailOnlyWhenThereIsASink(t *testing.T) {
-	rep := (&Realm{Name: "x", ClientID: "user-sync-service"}).representation(RealmOptions{SMTPPort: 25})
+	rep := (&Realm{Name: "x", ClientID: "user-sync-service", server: &Server{}}).representation(RealmOptions{SMTPPort: 25})
 	assert.Equal(t, ProductionPolicy, rep["passwordPolicy"])
 	assert.Equal(t, "25", rep["smtpServer"].(map[string]any)["port"])
-	assert.NotContains(t, (&Realm{}).representation(RealmOptions{}), "smtpServer")
+	assert.NotContains(t, (&Realm{server: &Server{}}).representation(RealmOptions{}), "smtpServer")
 }
 
 // A server must not outlive its tests, whatever its kc.sh has started.
