@@ -173,7 +173,7 @@ func TestAuth_KeysOutlastAnOutage(t *testing.T) {
 
 	work := func() {
 		t.Helper()
-		for range 100 {
+		for range 20 {
 			assertVerdict(t, granted, read, read.sendWith(t, p, bearer(p.token)))
 			assertVerdict(t, granted, force, force.sendWith(t, p, bearer(p.token)))
 		}

@@ -151,6 +151,7 @@ func TestAuth_WithoutIntrospectionSignaturesAreEnough(t *testing.T) {
 // While nobody can say whether the administrator is still one, nothing is written;
 // reading goes on.
 func TestAuth_WritesWaitForIntrospection(t *testing.T) {
+	t.Parallel() // It mostly waits for the circuit.
 	realm, admin, _, _ := modesRealm(t)
 	g := newGateway(t, realm.URL)
 	keycloak := proxyTo(t, realm.URL)

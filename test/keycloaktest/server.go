@@ -209,8 +209,9 @@ func startProcess(dist distribution, java, admin, password string) (*process, er
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "JAVA=" + java,
 		"KC_BOOTSTRAP_ADMIN_USERNAME=" + admin, "KC_BOOTSTRAP_ADMIN_PASSWORD=" + password,
 		"KEYCLOAK_ADMIN=" + admin, "KEYCLOAK_ADMIN_PASSWORD=" + password, // Keycloak 24 and 25
-		// Java's temporary files go away with the home.
-		fmt.Sprintf(`JAVA_OPTS_APPEND="-Djava.io.tmpdir=%s/tmp" -XX:-UsePerfData`, home),
+		// Java's temporary files go away with the home. A server that lives for minutes is better off without the
+		// compiler that is slow and thorough.
+		fmt.Sprintf(`JAVA_OPTS_APPEND="-Djava.io.tmpdir=%s/tmp" -XX:-UsePerfData -XX:TieredStopAtLevel=1`, home),
 	}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
