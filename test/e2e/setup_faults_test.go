@@ -64,7 +64,7 @@ func TestSetup_HealthAndLogSayWhatIsWrong(t *testing.T) {
 	change(http.MethodDelete, "view-realm")
 	unhealthy("no view-realm", "the service account lacks view-realm", nil)
 	change(http.MethodDelete, "manage-users", "view-users")
-	unhealthy("no rights", "the service account lacks manage-users", nil)
+	unhealthy("neither", "the service account lacks manage-users and view-realm", nil)
 	require.NoError(t, realm.UpdateRealm(t.Context(), map[string]any{"enabled": false}))
 	unhealthy("realm disabled", "the realm is disabled", nil)
 }
@@ -116,6 +116,7 @@ func TestSetup_RefusalsNameBothSides(t *testing.T) {
 func TestRoleMap_OfTheBanksOwn(t *testing.T) {
 	t.Parallel()
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "ownmap", CheapHash: true})
+	keepAttributes(t, realm)
 	require.NoError(t, realm.CreateRole(t.Context(), "cash/desk"))
 	var north map[string]any
 	require.NoError(t, realm.CreateGroup(t.Context(), "branches"))

@@ -26,6 +26,9 @@ func (p *Provider) Check(ctx context.Context) error {
 
 func (p *Provider) checkSetup(ctx context.Context) error {
 	if _, err := p.settings.Refresh(ctx); err != nil {
+		if errors.Is(err, adminapi.RightMissing) && p.mayNotManage(ctx) {
+			err = adminapi.Lacks("manage-users and view-realm")
+		}
 		return err
 	}
 	// Kept ready, so that no write has to wait for it.
@@ -38,6 +41,12 @@ func (p *Provider) checkSetup(ctx context.Context) error {
 		return adminapi.Lacks("manage-users")
 	}
 	return err
+}
+
+// mayNotManage reports whether it is known that the service account may not change users.
+func (p *Provider) mayNotManage(ctx context.Context) bool {
+	account, err := p.account.Refresh(ctx)
+	return errors.Is(err, adminapi.RightMissing) || err == nil && !account.manages
 }
 
 // ownAccount is the service account.
