@@ -75,6 +75,9 @@ func (s *Service) Finish(ctx context.Context, attempt *Attempt, err error) error
 	if err != nil {
 		failure := domain.AsError(err)
 		event.Reason, event.Outcome = failure.Kind, outcomeOf(failure.Kind)
+		if attempt.changed {
+			event.Outcome = domain.Failed
+		}
 		if isSafetyRefusal(failure.Kind) {
 			s.Observer.Refused(failure.Kind, true)
 		}

@@ -54,6 +54,7 @@ func TestFinish_TellsRefusalsFromFailures(t *testing.T) {
 		domain.UsernameConflict: {refused, false},
 		domain.EmailConflict:    {refused, false},
 		domain.UserDisabled:     {refused, false},
+		domain.ReadOnlyUser:     {refused, false},
 		// The same, for the sake of safety.
 		domain.Unauthenticated:     {refused, safety},
 		domain.Forbidden:           {refused, safety},

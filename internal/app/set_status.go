@@ -1,14 +1,21 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"user-sync-service/internal/domain"
 )
 
 // SetStatus switches the user's account on or off; when off, all sessions of the user
-// are ended too. It returns NotFound, ProtectedUser, and InvalidField when the realm's
-// rules refuse the user's present data. Actors cannot switch themselves off.
+// are ended too. It returns NotFound, ProtectedUser, ReadOnlyUser, and InvalidField when the
+// realm's rules refuse the user's present data; after the last two, an account that was to be
+// switched off is still on, but its sessions have ended. Actors cannot switch themselves off.
 //
 // It writes even when the account is in that state already: enabling also lifts a lock
 // after failed sign-ins, and disabling again ends sessions that an earlier attempt
@@ -32,8 +39,12 @@ func (s *Service) SetStatus(ctx context.Context, attempt *Attempt, username doma
 		}
 	}
 	return s.write(ctx, attempt, before, after, func() error {
-		if err := s.Provider.SetEnabled(ctx, user.ID, enabled); err != nil || enabled {
+		err := s.Provider.SetEnabled(ctx, user.ID, enabled)
+		switch {
+		case enabled:
 			return err
+		case err != nil:
+			return s.stillOn(ctx, attempt, user.ID, err)
 		}
 		if user.Enabled {
 			s.Observer.Disabled()
@@ -47,4 +58,25 @@ func (s *Service) SetStatus(ctx context.Context, attempt *Attempt, username doma
 		}
 		return nil
 	})
+}
+
+// stillOn ends the sessions of a user whom the provider refused to switch off, for what that
+// is worth: the user can sign in again. It returns the refusal with a sentence that says so.
+func (s *Service) stillOn(ctx context.Context, attempt *Attempt, id domain.UserID, refused error) error {
+	failure := *domain.AsError(refused)
+	if failure.Kind != domain.ReadOnlyUser && failure.Kind != domain.InvalidField {
+		return refused
+	}
+	if err := s.Provider.EndSessions(ctx, id); err != nil {
+		return failedWith(errors.Join(err, refused), "The account is still on, and may still have open sessions. Please try again.")
+	}
+	on := attempt.event.Before[domain.FieldEnabled]
+	attempt.note(attempt.event.Before, fields{domain.FieldEnabled: on, domain.FieldSessionsRevoked: true})
+	attempt.changed = true
+	failure.Message = "The account is managed in a directory and still on; its sessions were ended."
+	if failure.Kind == domain.InvalidField {
+		broken := strings.Join(slices.Sorted(maps.Keys(failure.Fields)), ", ")
+		failure.Message = fmt.Sprintf("The account is still on: mend its %s by an edit. Its sessions were ended.", cmp.Or(broken, "data"))
+	}
+	return &failure
 }

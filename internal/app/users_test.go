@@ -93,9 +93,41 @@ func TestSetStatus_SaysWhenSessionsAreLeft(t *testing.T) {
 func TestSetStatus_StopsAtTheFirstFailure(t *testing.T) {
 	provider := newMock(t)
 	finds(t, provider, domain.User{ID: "7"})
-	provider.EXPECT().SetEnabled(t.Context(), domain.UserID("7"), false).Return(&domain.Error{Kind: domain.InvalidField})
-	require.ErrorIs(t, setStatus(t, provider, "anna", false), domain.InvalidField)
+	provider.EXPECT().SetEnabled(t.Context(), domain.UserID("7"), false).Return(&domain.Error{Kind: domain.Timeout})
+	require.ErrorIs(t, setStatus(t, provider, "anna", false), domain.Timeout)
 	require.ErrorIs(t, setStatus(t, newMemory(), "nobody", false), domain.NotFound)
+}
+
+// Whom the provider refuses to switch off is at least signed out, and the administrator learns
+// that the account is on.
+func TestSetStatus_EndsSessionsOfWhomTheProviderRefusesToDisable(t *testing.T) {
+	for message, refusal := range map[string]*domain.Error{
+		"The account is managed in a directory and still on; its sessions were ended.":            {Kind: domain.ReadOnlyUser},
+		"The account is still on: mend its email by an edit. Its sessions were ended.":            {Kind: domain.InvalidField, Fields: map[string]string{"email": "is required"}},
+		"The account is still on: mend its email, firstName by an edit. Its sessions were ended.": {Kind: domain.InvalidField, Fields: map[string]string{"firstName": "is required", "email": "is required"}},
+		"The account is still on: mend its data by an edit. Its sessions were ended.":             {Kind: domain.InvalidField},
+	} {
+		provider := newMock(t)
+		finds(t, provider, domain.User{ID: "7", Enabled: true})
+		provider.EXPECT().SetEnabled(t.Context(), domain.UserID("7"), false).Return(refusal)
+		provider.EXPECT().EndSessions(t.Context(), domain.UserID("7"))
+		b := newBench(provider)
+		attempt := b.Begin(domain.ActionSetStatus, app.Request{})
+		err := b.Finish(t.Context(), attempt, b.SetStatus(t.Context(), attempt, username(t, "anna"), false))
+		require.ErrorIs(t, err, refusal.Kind)
+		assert.Equal(t, message, domain.AsError(err).Message)
+		assert.LessOrEqual(t, len(message), 90)
+		event := b.audit.only(t)
+		assert.Equal(t, domain.Failed, event.Outcome)
+		assert.Equal(t, map[string]any{"enabled": true, "sessions_revoked": true}, event.After)
+
+		finds(t, provider, domain.User{ID: "7", Enabled: true})
+		provider.EXPECT().SetEnabled(t.Context(), domain.UserID("7"), false).Return(refusal)
+		provider.EXPECT().EndSessions(t.Context(), domain.UserID("7")).Return(&domain.Error{Kind: domain.Timeout})
+		err = setStatus(t, provider, "anna", false)
+		require.ErrorIs(t, err, domain.Timeout)
+		assert.Contains(t, domain.AsError(err).Message, "may still have open sessions")
+	}
 }
 
 func TestForcePasswordChange_KeepsOtherActions(t *testing.T) {

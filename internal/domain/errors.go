@@ -32,6 +32,8 @@ const (
 	EmailConflict Kind = "email_conflict"
 	// UserDisabled: the user is switched off, which forbids the operation.
 	UserDisabled Kind = "user_disabled"
+	// ReadOnlyUser: the provider takes the user from a directory, in which it writes nothing.
+	ReadOnlyUser Kind = "read_only_user"
 	// PasswordRefused: the provider refused the password; its policy is not, or no
 	// longer, the one the password was generated for.
 	PasswordRefused Kind = "password_refused"
@@ -75,7 +77,7 @@ type Error struct {
 	// provider's own text. Empty means the edge's sentence for the kind.
 	Message string
 	// Fields says for InvalidField what is wrong with which field, such as "must not be
-	// empty". The edge makes the sentence of it.
+	// empty". The edge makes the sentence of it where there is no Message.
 	Fields map[string]string
 	// RetryAfter is how long to wait before another attempt can succeed. Zero: not known.
 	RetryAfter time.Duration

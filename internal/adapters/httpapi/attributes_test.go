@@ -193,7 +193,7 @@ func TestAttributes_ThatTheRealmRefusesGoByTheirMembers(t *testing.T) {
 			answer.failed(http.StatusBadRequest, "invalid_field", test.message, name)
 			assert.Equal(t, test.fields, answer.object()["fields"], name)
 		}
-		answer := newAPI(t, failing{newRealm(t), failures}).send(http.MethodPut, "/users/anna/status", `{"enabled":false}`)
+		answer := newAPI(t, failing{newRealm(t), failures}).send(http.MethodPut, "/users/anna/status", `{"enabled":true}`)
 		answer.failed(http.StatusBadRequest, "invalid_field", test.message, name)
 	}
 }

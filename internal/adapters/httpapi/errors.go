@@ -52,6 +52,7 @@ func errorTable() map[domain.Kind]errorRow {
 		domain.UsernameConflict:    {http.StatusConflict, "This username belongs to another person's account. Please choose another one."},
 		domain.EmailConflict:       {http.StatusConflict, "This e-mail address belongs to another user."},
 		domain.UserDisabled:        {http.StatusConflict, "The user is disabled. Please enable the user first."},
+		domain.ReadOnlyUser:        {http.StatusConflict, "This account is managed in a directory and cannot be changed here."},
 		domain.EmailDeliveryFailed: {http.StatusBadGateway, "The mail could not be sent. Please check the realm's SMTP settings."},
 		domain.Unauthenticated:     {http.StatusUnauthorized, "You are not signed in any more. Please sign in again."},
 		domain.Forbidden:           {http.StatusForbidden, "You do not have the right to do this."},
@@ -94,7 +95,7 @@ func writeErrorStatus(w http.ResponseWriter, r *http.Request, status string, err
 		known = errorTable()[domain.Internal]
 	}
 	message, fields := cmp.Or(failure.Message, known.message), inMembers(failure.Fields)
-	if failure.Kind == domain.InvalidField && len(fields) > 0 {
+	if failure.Kind == domain.InvalidField && failure.Message == "" && len(fields) > 0 {
 		message = fieldsMessage(fields)
 	}
 	wait := failure.RetryAfter

