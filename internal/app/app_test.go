@@ -206,6 +206,7 @@ func finds(t *testing.T, provider *portmock.MockIdentityProvider, user domain.Us
 	t.Helper()
 	provider.EXPECT().FindUser(t.Context(), username(t, "anna")).Return(user, nil)
 	provider.EXPECT().Privileges(t.Context(), user.ID, []domain.RealmRole{"realm-admin"}).Return(domain.Privileges{}, nil)
+	provider.EXPECT().ActionAvailable(t.Context(), domain.UpdatePassword).Return(true, nil).AnyTimes()
 }
 
 func username(t *testing.T, text string) domain.Username {

@@ -202,7 +202,7 @@ func TestDelivery_CountsForTheCoolDownOfTheMailbox(t *testing.T) {
 	_, err = sync("two", "Victim+2@outside.example")
 	mailboxTooSoon(t, err)
 	assert.Len(t, provider.Users(), 1, "nothing half done")
-	_, err = b.ResetPassword(t.Context(), b.Begin(domain.ActionResetPassword, app.Request{}), username(t, "one"))
+	_, _, err = b.ResetPassword(t.Context(), b.Begin(domain.ActionResetPassword, app.Request{}), username(t, "one"))
 	mailboxTooSoon(t, err)
 	assert.Len(t, provider.Mails(), 1)
 

@@ -47,14 +47,15 @@ func TestFinish_TellsRefusalsFromFailures(t *testing.T) {
 		safety bool
 	}{
 		// Turned down by a rule; nothing was changed.
-		domain.InvalidField:     {refused, false},
-		domain.UnknownRole:      {refused, false},
-		domain.NoEmail:          {refused, false},
-		domain.NotFound:         {refused, false},
-		domain.UsernameConflict: {refused, false},
-		domain.EmailConflict:    {refused, false},
-		domain.UserDisabled:     {refused, false},
-		domain.ReadOnlyUser:     {refused, false},
+		domain.InvalidField:      {refused, false},
+		domain.UnknownRole:       {refused, false},
+		domain.NoEmail:           {refused, false},
+		domain.NotFound:          {refused, false},
+		domain.UsernameConflict:  {refused, false},
+		domain.EmailConflict:     {refused, false},
+		domain.UserDisabled:      {refused, false},
+		domain.ActionUnavailable: {refused, false},
+		domain.ReadOnlyUser:      {refused, false},
 		// The same, for the sake of safety.
 		domain.Unauthenticated:     {refused, safety},
 		domain.Forbidden:           {refused, safety},

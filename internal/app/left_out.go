@@ -20,18 +20,68 @@ func (s *Service) leftOut(ctx context.Context, attempt *Attempt, user domain.New
 		warnings = append(warnings, s.warnOfMissingGroup(ctx, attempt, created.MissingGroup))
 	}
 	for _, action := range user.RequiredActions {
-		if !slices.Contains(created.RequiredActions, action) {
+		if !slices.Contains(created.RequiredActions, action) && action != domain.UpdatePassword {
 			s.Log.WarnContext(ctx, "the realm lacks a required action or has switched it off, the user was left without it",
 				"required_action", string(action), "request_id", attempt.event.RequestID)
 			warnings = append(warnings, fmt.Sprintf("The required action '%s' is not available and was left out.", action))
 		}
 	}
-	user.RequiredActions = created.RequiredActions
-	for _, name := range created.Unstored {
-		delete(user.Attributes, name)
+	if created.PasswordLasts {
+		s.Log.WarnContext(ctx, "the realm lacks the required action UPDATE_PASSWORD or has switched it off, so that nobody has to change a password",
+			"request_id", attempt.event.RequestID)
+		if s.Delivery.showsPassword() {
+			warnings = append(warnings, "The required action 'UPDATE_PASSWORD' is not available: the password need not be changed.")
+		}
+		if s.Delivery.sendsMail() {
+			warnings = append(warnings, linkLeadsNowhere)
+		}
 	}
-	attempt.note(nil, createdFields(user))
-	return append(warnings, warningsOfUnstored(created.Unstored)...)
+	user.RequiredActions = created.RequiredActions
+	after := createdFields(user)
+	for _, name := range created.Unstored {
+		delete(after, auditName(name))
+	}
+	attempt.note(nil, after)
+	warnings = append(warnings, warningsOfUnstored(created.Unstored)...)
+	if len(created.AskedFor) > 0 {
+		warnings = append(warnings, "The user will be asked for: "+listed(created.AskedFor))
+	}
+	return warnings
+}
+
+// linkLeadsNowhere is the sentence about a mail whose link is to lead to a new password, where
+// the realm has that switched off.
+const linkLeadsNowhere = "The required action 'UPDATE_PASSWORD' is not available: the mail leads to no password."
+
+// auditName is what the audit log calls a field or an attribute.
+func auditName(name domain.Attribute) string {
+	switch name {
+	case domain.EmailAddress:
+		return domain.FieldEmail
+	case domain.FirstName:
+		return domain.FieldFirstName
+	case domain.LastName:
+		return domain.FieldLastName
+	default:
+		return string(name)
+	}
+}
+
+// stored returns what the realm keeps of the change.
+func stored(change domain.UserChange, unstored []domain.Attribute) domain.UserChange {
+	for _, name := range unstored {
+		switch name {
+		case domain.EmailAddress:
+			change.Email, change.Unverified = nil, false
+		case domain.FirstName:
+			change.FirstName = nil
+		case domain.LastName:
+			change.LastName = nil
+		default:
+			delete(change.Attributes, name)
+		}
+	}
+	return change
 }
 
 // warnOfMissingGroup tells the operators that the realm lacks a group of the role map,
@@ -42,17 +92,20 @@ func (s *Service) warnOfMissingGroup(ctx context.Context, attempt *Attempt, grou
 	return fmt.Sprintf("The group '%s' does not exist and was left out.", group)
 }
 
-// warningsOfUnstored returns the sentence for attributes that the realm does not keep,
-// none for none. They are no news for the operators, who decide what their realm keeps.
+// warningsOfUnstored returns the sentence for what the realm does not keep, none for none. They are no news for the operators, who decide what their realm keeps.
 func warningsOfUnstored(unstored []domain.Attribute) []string {
 	if len(unstored) == 0 {
 		return nil
 	}
-	names := make([]string, 0, len(unstored))
-	for _, name := range unstored {
+	return []string{"attributes not stored: " + listed(unstored)}
+}
+
+func listed(attributes []domain.Attribute) string {
+	names := make([]string, 0, len(attributes))
+	for _, name := range attributes {
 		names = append(names, string(name))
 	}
-	return []string{"attributes not stored: " + strings.Join(names, ", ")}
+	return strings.Join(names, ", ")
 }
 
 // createdFields is what the audit log says of a new user.

@@ -87,6 +87,45 @@ func TestSyncUser_WarnsOfRequiredActionsThatTheRealmLacks(t *testing.T) {
 	assert.Contains(t, b.log.String(), "required_action=webauthn-register", "a missing second factor concerns the operators")
 }
 
+// Names may be left out as attributes are, and the user be asked for more than was sent.
+func TestSyncUser_WarnsOfNamesThatAreNotKeptOrMissing(t *testing.T) {
+	provider := memory.New(memory.Realm{
+		Roles: []domain.RealmRole{"teller"}, Groups: []domain.Group{"tellers"},
+		LacksAttributes: []domain.Attribute{domain.LastName, domain.OfficeID}, AsksFor: []domain.Attribute{"phone", domain.LastName, domain.FirstName},
+	})
+	b := newBench(provider)
+	in := withAttributes(t)
+	in.FirstName, in.LastName = "Tariq", "Aziz"
+	result, err := b.sync(t, in)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"attributes not stored: lastName, office_id", "The user will be asked for: lastName, phone"}, result.Warnings)
+	after := b.audit.only(t).After
+	assert.Equal(t, "Tariq", after["first_name"])
+	assert.NotContains(t, after, "last_name")
+}
+
+// Where the realm has the change of passwords switched off, a temporary one lasts, and a
+// link to choose one leads nowhere.
+func TestSyncUser_WarnsOfAPasswordThatLasts(t *testing.T) {
+	for delivery, want := range map[app.Delivery][]string{
+		app.DeliverInResponse: {passwordLasts}, app.DeliverByEmail: {linkLeadsNowhere}, app.DeliverBoth: {passwordLasts, linkLeadsNowhere},
+	} {
+		provider := memory.New(memory.Realm{
+			Roles: []domain.RealmRole{"teller"}, Groups: []domain.Group{"tellers"}, LacksActions: []domain.RequiredAction{domain.UpdatePassword},
+		})
+		b := newBench(provider, delivering(delivery))
+		result, err := b.sync(t, withAttributes(t))
+		require.NoError(t, err)
+		assert.Equal(t, want, result.Warnings, delivery)
+		assert.Contains(t, b.log.String(), "UPDATE_PASSWORD", "it concerns the operators")
+	}
+}
+
+const (
+	passwordLasts    = "The required action 'UPDATE_PASSWORD' is not available: the password need not be changed."
+	linkLeadsNowhere = "The required action 'UPDATE_PASSWORD' is not available: the mail leads to no password."
+)
+
 func TestSyncUser_WarnsOfEverythingAtOnce(t *testing.T) {
 	provider := memory.New(memory.Realm{
 		Roles: []domain.RealmRole{"teller"}, LacksActions: []domain.RequiredAction{domain.VerifyEmail}, LacksAttributes: []domain.Attribute{domain.OfficeID},

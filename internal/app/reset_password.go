@@ -12,11 +12,11 @@ import (
 const resetLinkLifespan = 24 * time.Hour
 
 // ResetPassword mails the user a link to choose a new password and returns the address
-// the mail went to. It returns NotFound, ProtectedUser, NoEmail, UserDisabled,
+// the mail went to, and sentences for the administrator. It returns NotFound, ProtectedUser, NoEmail, UserDisabled,
 // EmailDeliveryFailed, and RateLimited while the cool-down of the user or the mailbox lasts,
 // which begins with each mail that may have been sent, or when the actor has sent too many.
 // Actors may reset their own password.
-func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username domain.Username) (email string, err error) {
+func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username domain.Username) (email string, warnings []string, err error) {
 	sent := false // or it cannot be told
 	unlessSent := func(giveBack func()) {
 		if !sent {
@@ -25,7 +25,7 @@ func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username 
 	}
 	giveBack, wait := s.resets.take(username.String())
 	if wait > 0 {
-		return "", &domain.Error{
+		return "", nil, &domain.Error{
 			Kind:       domain.RateLimited,
 			Message:    "A reset mail was sent to this user a moment ago. Please wait a little.",
 			RetryAfter: wait,
@@ -34,23 +34,30 @@ func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username 
 	defer unlessSent(giveBack)
 	user, err := s.target(ctx, attempt, writes, username)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if user.Email == "" {
-		return "", &domain.Error{Kind: domain.NoEmail}
+		return "", nil, &domain.Error{Kind: domain.NoEmail}
 	}
 	if !user.Enabled {
-		return "", &domain.Error{Kind: domain.UserDisabled}
+		return "", nil, &domain.Error{Kind: domain.UserDisabled}
+	}
+	available, err := s.Provider.ActionAvailable(ctx, domain.UpdatePassword)
+	if err != nil {
+		return "", nil, err
+	}
+	if !available {
+		warnings = []string{linkLeadsNowhere}
 	}
 	// Another user may have the same mailbox, or may have had the address until a moment ago.
 	giveBackMailbox, wait := s.mailboxes.take(mailboxOf(user.Email))
 	if wait > 0 {
-		return "", mailedLately(wait)
+		return "", nil, mailedLately(wait)
 	}
 	defer unlessSent(giveBackMailbox)
 	giveBackMail, err := s.limitMails(attempt.event.Actor)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	defer unlessSent(giveBackMail)
 	err = s.write(ctx, attempt, nil, fields{domain.FieldMailSentTo: user.Email}, func() error {
@@ -60,9 +67,9 @@ func (s *Service) ResetPassword(ctx context.Context, attempt *Attempt, username 
 		return mailServerSilent(ctx, err)
 	})
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return user.Email, nil
+	return user.Email, warnings, nil
 }
 
 // mayHaveBeenSent reports whether a failure leaves open if a mail went out.

@@ -163,7 +163,7 @@ func TestResetPassword_SaysThatTheMailServerDoesNotAnswer(t *testing.T) {
 			ctx, cancel = context.WithTimeout(ctx, 100*time.Millisecond)
 		}
 		b := newBench(failingMails{newGuardedRealm(t), c.failure})
-		_, err := b.ResetPassword(ctx, b.Begin(domain.ActionResetPassword, app.Request{}), username(t, "anna"))
+		_, _, err := b.ResetPassword(ctx, b.Begin(domain.ActionResetPassword, app.Request{}), username(t, "anna"))
 		cancel()
 		require.ErrorIs(t, err, c.kind, name)
 		if c.kind == domain.EmailDeliveryFailed {

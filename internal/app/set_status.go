@@ -42,7 +42,7 @@ func (s *Service) SetStatus(ctx context.Context, attempt *Attempt, username doma
 		err := s.Provider.SetEnabled(ctx, user.ID, enabled)
 		switch {
 		case enabled:
-			return err
+			return mendFirst(err, "Nothing was changed: the user's %s %s first.")
 		case err != nil:
 			return s.stillOn(ctx, attempt, user.ID, err)
 		}
@@ -74,9 +74,22 @@ func (s *Service) stillOn(ctx context.Context, attempt *Attempt, id domain.UserI
 	attempt.note(attempt.event.Before, fields{domain.FieldEnabled: on, domain.FieldSessionsRevoked: true})
 	attempt.changed = true
 	failure.Message = "The account is managed in a directory and still on; its sessions were ended."
-	if failure.Kind == domain.InvalidField {
-		broken := strings.Join(slices.Sorted(maps.Keys(failure.Fields)), ", ")
-		failure.Message = fmt.Sprintf("The account is still on: mend its %s by an edit. Its sessions were ended.", cmp.Or(broken, "data"))
+	return mendFirst(&failure, "The account is still on, its sessions ended: its %s %s first.")
+}
+
+// mendFirst gives a refusal of the user's present data a sentence that says what to mend, and
+// whether an edit can do that. Other errors stay as they are.
+func mendFirst(err error, sentence string) error {
+	if !errors.Is(err, domain.InvalidField) {
+		return err
 	}
+	failure := *domain.AsError(err)
+	broken, remedy := slices.Sorted(maps.Keys(failure.Fields)), "must be edited"
+	for _, name := range broken {
+		if !slices.Contains(append(domain.AllAttributes(), domain.EmailAddress, domain.FirstName, domain.LastName), domain.Attribute(name)) {
+			remedy = "must be mended in the realm"
+		}
+	}
+	failure.Message = fmt.Sprintf(sentence, cmp.Or(strings.Join(broken, ", "), "data"), remedy)
 	return &failure
 }

@@ -90,9 +90,7 @@ func (s *Service) UpdateUser(ctx context.Context, attempt *Attempt, username dom
 	if err != nil {
 		return UpdateUserResult{}, err
 	}
-	for _, name := range unstored {
-		delete(change.Attributes, name)
-	}
+	change = stored(change, unstored)
 	result.Warnings = warningsOfUnstored(unstored)
 	if missing != "" {
 		result.Warnings = append(result.Warnings, s.warnOfMissingGroup(ctx, attempt, missing))

@@ -137,6 +137,29 @@ func TestUpdateUser_WarnsOfAttributesThatTheRealmDoesNotKeep(t *testing.T) {
 	assert.Nil(t, b.audit.only(t).After, "nothing has changed")
 }
 
+// Nor does every realm keep names.
+func TestUpdateUser_WarnsOfNamesThatTheRealmDoesNotKeep(t *testing.T) {
+	provider := memory.New(memory.Realm{
+		Roles: []domain.RealmRole{"teller"}, Groups: []domain.Group{"tellers"}, LacksAttributes: []domain.Attribute{domain.FirstName, domain.EmployeeID},
+	})
+	addVeronica(t, provider)
+	for _, change := range []domain.UserChange{
+		{FirstName: new("New"), Attributes: domain.Attributes{domain.EmployeeID: "E1"}},
+		{FirstName: new("New"), LastName: new("Other"), Attributes: domain.Attributes{domain.EmployeeID: "E1"}},
+	} {
+		b := newBench(provider)
+		result, err := b.update(t, editing(change))
+		require.NoError(t, err)
+		assert.Equal(t, []string{"attributes not stored: employee_id, firstName"}, result.Warnings)
+		after := b.audit.only(t).After
+		if change.LastName == nil {
+			assert.Nil(t, after, "nothing has changed")
+		} else {
+			assert.Equal(t, map[string]any{"last_name": "Other"}, after)
+		}
+	}
+}
+
 func TestUpdateUser_PassesRefusalsOn(t *testing.T) {
 	provider := newMemory()
 	add(t, provider, domain.User{Username: "berta", Email: "berta@bank.example"})

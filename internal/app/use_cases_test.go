@@ -20,7 +20,8 @@ func syncUser(t *testing.T, provider ports.IdentityProvider, in app.SyncUserInpu
 func resetPassword(t *testing.T, provider ports.IdentityProvider, name string) (string, error) {
 	t.Helper()
 	b := newBench(provider)
-	return b.ResetPassword(t.Context(), b.Begin(domain.ActionResetPassword, app.Request{}), username(t, name))
+	email, _, err := b.ResetPassword(t.Context(), b.Begin(domain.ActionResetPassword, app.Request{}), username(t, name))
+	return email, err
 }
 
 func setStatus(t *testing.T, provider ports.IdentityProvider, name string, enabled bool) error {
@@ -72,7 +73,7 @@ func syncing() useCase {
 func targeting() []useCase {
 	return []useCase{
 		{"reset", domain.ActionResetPassword, func(ctx context.Context, t *testing.T, s *app.Service, attempt *app.Attempt, name string) error {
-			_, err := s.ResetPassword(ctx, attempt, username(t, name))
+			_, _, err := s.ResetPassword(ctx, attempt, username(t, name))
 			return err
 		}},
 		{"disable", domain.ActionSetStatus, func(ctx context.Context, t *testing.T, s *app.Service, attempt *app.Attempt, name string) error {

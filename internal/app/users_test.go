@@ -7,7 +7,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/mock/gomock"
 
+	"user-sync-service/internal/adapters/memory"
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
 )
@@ -102,10 +104,11 @@ func TestSetStatus_StopsAtTheFirstFailure(t *testing.T) {
 // that the account is on.
 func TestSetStatus_EndsSessionsOfWhomTheProviderRefusesToDisable(t *testing.T) {
 	for message, refusal := range map[string]*domain.Error{
-		"The account is managed in a directory and still on; its sessions were ended.":            {Kind: domain.ReadOnlyUser},
-		"The account is still on: mend its email by an edit. Its sessions were ended.":            {Kind: domain.InvalidField, Fields: map[string]string{"email": "is required"}},
-		"The account is still on: mend its email, firstName by an edit. Its sessions were ended.": {Kind: domain.InvalidField, Fields: map[string]string{"firstName": "is required", "email": "is required"}},
-		"The account is still on: mend its data by an edit. Its sessions were ended.":             {Kind: domain.InvalidField},
+		"The account is managed in a directory and still on; its sessions were ended.":             {Kind: domain.ReadOnlyUser},
+		"The account is still on, its sessions ended: its email must be edited first.":             {Kind: domain.InvalidField, Fields: map[string]string{"email": "is required"}},
+		"The account is still on, its sessions ended: its email, firstName must be edited first.":  {Kind: domain.InvalidField, Fields: map[string]string{"firstName": "is required", "email": "is required"}},
+		"The account is still on, its sessions ended: its dept must be mended in the realm first.": {Kind: domain.InvalidField, Fields: map[string]string{"dept": "is required"}},
+		"The account is still on, its sessions ended: its data must be edited first.":              {Kind: domain.InvalidField},
 	} {
 		provider := newMock(t)
 		finds(t, provider, domain.User{ID: "7", Enabled: true})
@@ -145,6 +148,45 @@ func TestForcePasswordChange_WritesNothingWhenRequiredAlready(t *testing.T) {
 	already, err := forcePasswordChange(t, provider, "anna")
 	require.NoError(t, err)
 	assert.True(t, already)
+}
+
+// Nothing would be asked at the next sign-in, also where it seems to be required already.
+func TestForcePasswordChange_SaysWhenTheRealmAsksForNone(t *testing.T) {
+	provider := memory.New(memory.Realm{LacksActions: []domain.RequiredAction{domain.UpdatePassword}})
+	_, err := provider.AddUser(domain.User{Username: "anna"}, "")
+	require.NoError(t, err)
+	_, err = provider.AddUser(domain.User{Username: "bert", RequiredActions: []domain.RequiredAction{domain.UpdatePassword}}, "")
+	require.NoError(t, err)
+	for _, name := range []string{"anna", "bert"} {
+		_, err := forcePasswordChange(t, provider, name)
+		require.ErrorIs(t, err, domain.ActionUnavailable, name)
+	}
+	assert.Empty(t, provider.Users()[0].RequiredActions)
+}
+
+func TestResetPassword_WarnsOfALinkThatLeadsNowhere(t *testing.T) {
+	provider := memory.New(memory.Realm{LacksActions: []domain.RequiredAction{domain.UpdatePassword}})
+	_, err := provider.AddUser(domain.User{Username: "anna", Email: "anna@bank.example", Enabled: true}, "")
+	require.NoError(t, err)
+	b := newBench(provider)
+	_, warnings, err := b.ResetPassword(t.Context(), b.Begin(domain.ActionResetPassword, app.Request{}), username(t, "anna"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{linkLeadsNowhere}, warnings)
+}
+
+// Whom the realm's rules refuse must be edited before anything else of the user changes.
+func TestUseCases_SayWhatOfTheUserMustBeEditedFirst(t *testing.T) {
+	refusal := &domain.Error{Kind: domain.InvalidField, Fields: map[string]string{"mobile_number": "is not allowed"}}
+	const message = "Nothing was changed: the user's mobile_number must be edited first."
+	provider := newMock(t)
+	finds(t, provider, domain.User{ID: "7"})
+	provider.EXPECT().SetEnabled(t.Context(), domain.UserID("7"), true).Return(refusal)
+	assert.Equal(t, message, domain.AsError(setStatus(t, provider, "anna", true)).Message)
+	finds(t, provider, domain.User{ID: "7"})
+	provider.EXPECT().SetRequiredActions(t.Context(), domain.UserID("7"), gomock.Any()).Return(refusal)
+	_, err := forcePasswordChange(t, provider, "anna")
+	require.ErrorIs(t, err, domain.InvalidField)
+	assert.Equal(t, message, domain.AsError(err).Message)
 }
 
 func TestGetStatus_IsWholeOrAnError(t *testing.T) {

@@ -14,6 +14,14 @@ const (
 	FineractRoleName Attribute = "fineract_role"
 )
 
+// The fields of a user that a realm may keep or not, as it does attributes. They go by these
+// names then.
+const (
+	EmailAddress Attribute = "email"
+	FirstName    Attribute = "firstName"
+	LastName     Attribute = "lastName"
+)
+
 // AllAttributes returns every attribute, in alphabetical order.
 func AllAttributes() []Attribute {
 	return []Attribute{EmployeeID, FineractRoleName, FineractUserID, MobileNumber, OfficeID, OfficeName}

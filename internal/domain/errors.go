@@ -34,6 +34,8 @@ const (
 	UserDisabled Kind = "user_disabled"
 	// ReadOnlyUser: the provider takes the user from a directory, in which it writes nothing.
 	ReadOnlyUser Kind = "read_only_user"
+	// ActionUnavailable: the realm does not know the required action, or has switched it off.
+	ActionUnavailable Kind = "action_unavailable"
 	// PasswordRefused: the provider refused the password; its policy is not, or no
 	// longer, the one the password was generated for.
 	PasswordRefused Kind = "password_refused"

@@ -93,8 +93,14 @@ type CreatedUser struct {
 	MissingGroup Group
 	// RequiredActions are those that the user now has.
 	RequiredActions []RequiredAction
-	// Unstored are the attributes that the realm does not keep, in alphabetical order.
+	// PasswordLasts tells that the realm has UpdatePassword switched off: nobody is made to
+	// choose a new password, neither at a sign-in nor by a link in a mail.
+	PasswordLasts bool
+	// Unstored is what the realm does not keep, in alphabetical order.
 	Unstored []Attribute
+	// AskedFor is what the realm requires of its users and this one lacks, in alphabetical
+	// order: every sign-in asks for it until it is there.
+	AskedFor []Attribute
 }
 
 // UserChange is what to change of a user. What is nil stays; an empty name or attribute is

@@ -71,6 +71,10 @@ type IdentityProvider interface {
 	// old; after CreateUser has returned PasswordRefused it is current.
 	PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, error)
 
+	// ActionAvailable reports whether the realm asks users for the required action who have
+	// it: whether it knows the action and has it switched on. It may be a minute old.
+	ActionAvailable(ctx context.Context, action domain.RequiredAction) (bool, error)
+
 	// Details returns what FindUser does not know of the account. It returns all of it or
 	// an error, never something that could not be read as absent.
 	Details(ctx context.Context, id domain.UserID) (domain.AccountDetails, error)
@@ -78,11 +82,13 @@ type IdentityProvider interface {
 	// CreateUser makes an enabled user with its role, group, attributes, temporary
 	// password and required actions, or leaves nothing behind. Left out, and named in the
 	// result, are a group that the realm lacks, required actions that it does not know or
-	// has switched off, and attributes that it does not keep (these may have been read
-	// some minutes ago); everything else is done or an error.
+	// has switched off, and names, an address and attributes that it does not keep (these may
+	// have been read some minutes ago); everything else is done or an error. The result also
+	// names what the realm will ask the user for, because it requires that of its users.
 	//
 	// The password is temporary: UpdatePassword is among the user's required actions even
-	// when it was not asked for. A user without one cannot sign in.
+	// when it was not asked for, or when the realm has it switched off, which the result
+	// tells: then the password lasts. A user without one cannot sign in.
 	//
 	// It returns UnknownRole when the realm lacks the role, UsernameConflict or
 	// EmailConflict when another user goes by the name or the address (when both are
@@ -109,7 +115,7 @@ type IdentityProvider interface {
 
 	// UpdateUser changes what the change names and nothing else, in one step. An address
 	// that the user has, letter case aside, is no change. It returns
-	// the attributes that were to be set and that the realm does not keep, in alphabetical
+	// what was to be set and the realm does not keep, in alphabetical
 	// order, EmailConflict when the address belongs to another user, and InvalidField when
 	// the realm's rules refuse a field, one that stays included; an attribute goes by its
 	// own name there.

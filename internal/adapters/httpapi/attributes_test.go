@@ -187,13 +187,14 @@ func TestAttributes_ThatTheRealmRefusesGoByTheirMembers(t *testing.T) {
 		"and others": {refusal(map[string]string{"fineract_role": "x", "email": "y", "branch_id": "z"}),
 			"The field 'branch_id' z.", members{"role": "x", "email": "y", "branch_id": "z"}},
 	} {
-		failures := map[string]error{"CreateUser": test.err, "UpdateUser": test.err, "SetEnabled": test.err}
+		failures := map[string]error{"CreateUser": test.err, "UpdateUser": test.err}
 		for _, route := range attributed {
 			answer := newAPI(t, failing{newRealm(t), failures}).send(route.method, route.target, fmt.Sprintf(route.body, `"userId":42`))
 			answer.failed(http.StatusBadRequest, "invalid_field", test.message, name)
 			assert.Equal(t, test.fields, answer.object()["fields"], name)
 		}
-		answer := newAPI(t, failing{newRealm(t), failures}).send(http.MethodPut, "/users/anna/status", `{"enabled":true}`)
-		answer.failed(http.StatusBadRequest, "invalid_field", test.message, name)
 	}
+	failures := map[string]error{"SetEnabled": refusal(map[string]string{"employee_id": "is not allowed", "fineract_role": "is not allowed"})}
+	answer := newAPI(t, failing{newRealm(t), failures}).send(http.MethodPut, "/users/anna/status", `{"enabled":true}`)
+	answer.failed(http.StatusBadRequest, "invalid_field", "Nothing was changed: the user's employeeId, role must be edited first.")
 }

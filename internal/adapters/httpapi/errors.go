@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"user-sync-service/internal/domain"
@@ -53,6 +54,7 @@ func errorTable() map[domain.Kind]errorRow {
 		domain.EmailConflict:       {http.StatusConflict, "This e-mail address belongs to another user."},
 		domain.UserDisabled:        {http.StatusConflict, "The user is disabled. Please enable the user first."},
 		domain.ReadOnlyUser:        {http.StatusConflict, "This account is managed in a directory and cannot be changed here."},
+		domain.ActionUnavailable:   {http.StatusConflict, "Users of this realm cannot be made to change their passwords."},
 		domain.EmailDeliveryFailed: {http.StatusBadGateway, "The mail could not be sent. Please check the realm's SMTP settings."},
 		domain.Unauthenticated:     {http.StatusUnauthorized, "You are not signed in any more. Please sign in again."},
 		domain.Forbidden:           {http.StatusForbidden, "You do not have the right to do this."},
@@ -95,8 +97,14 @@ func writeErrorStatus(w http.ResponseWriter, r *http.Request, status string, err
 		known = errorTable()[domain.Internal]
 	}
 	message, fields := cmp.Or(failure.Message, known.message), inMembers(failure.Fields)
-	if failure.Kind == domain.InvalidField && failure.Message == "" && len(fields) > 0 {
+	switch {
+	case failure.Kind != domain.InvalidField || len(fields) == 0:
+	case failure.Message == "":
 		message = fieldsMessage(fields)
+	default: // It names them as the identity provider does.
+		for attribute := range failure.Fields {
+			message = strings.ReplaceAll(message, attribute, memberOf(attribute))
+		}
 	}
 	wait := failure.RetryAfter
 	switch known.status {
@@ -132,12 +140,12 @@ func fieldsMessage(fields map[string]string) string {
 // inMembers gives the fields that the identity provider refuses the names that the
 // request's body has for attributes.
 func inMembers(fields map[string]string) map[string]string {
-	renamed := maps.Clone(fields)
-	for _, m := range append(attributeMembers(), attributeMember{member: "role", attribute: domain.FineractRoleName}) {
-		if problem, ok := fields[string(m.attribute)]; ok {
-			delete(renamed, string(m.attribute))
-			renamed[m.member] = problem
-		}
+	if fields == nil {
+		return nil
+	}
+	renamed := make(map[string]string, len(fields))
+	for name, problem := range fields {
+		renamed[memberOf(name)] = problem
 	}
 	return renamed
 }
@@ -154,4 +162,14 @@ func challenge(header http.Header, status int, failure *domain.Error) {
 	case status == http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", "Bearer")
 	}
+}
+
+// memberOf returns the member of a request's body that is about the attribute or the field.
+func memberOf(name string) string {
+	for _, m := range append(attributeMembers(), attributeMember{member: "role", attribute: domain.FineractRoleName}) {
+		if string(m.attribute) == name {
+			return m.member
+		}
+	}
+	return name
 }

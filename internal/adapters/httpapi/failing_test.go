@@ -42,6 +42,13 @@ func (f failing) Privileges(ctx context.Context, id domain.UserID, roles []domai
 	return f.IdentityProvider.Privileges(ctx, id, roles)
 }
 
+func (f failing) ActionAvailable(ctx context.Context, action domain.RequiredAction) (bool, error) {
+	if err := f.errs["ActionAvailable"]; err != nil {
+		return false, err
+	}
+	return f.IdentityProvider.ActionAvailable(ctx, action)
+}
+
 func (f failing) RightsOf(ctx context.Context, assignment domain.Assignment) (domain.Rights, error) {
 	if err := f.errs["RightsOf"]; err != nil {
 		return domain.Rights{}, err

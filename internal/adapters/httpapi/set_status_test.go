@@ -119,8 +119,8 @@ func TestSetStatus_SaysWhichFieldTheRealmRefuses(t *testing.T) {
 	require.NoError(t, err)
 	a := newAPI(t, provider)
 	for message, answer := range map[string]reply{
-		"The account is still on: mend its firstName by an edit. Its sessions were ended.": a.send(http.MethodPut, "/users/old/status", `{"enabled":false}`),
-		"The field 'firstName' contains a character that is not allowed.":                  a.send(http.MethodPost, "/users/old/force-password-change", ""),
+		"The account is still on, its sessions ended: its firstName must be edited first.": a.send(http.MethodPut, "/users/old/status", `{"enabled":false}`),
+		"Nothing was changed: the user's firstName must be edited first.":                  a.send(http.MethodPost, "/users/old/force-password-change", ""),
 	} {
 		answer.failed(http.StatusBadRequest, "invalid_field", message)
 		assert.Contains(t, answer.object()["fields"], "firstName")

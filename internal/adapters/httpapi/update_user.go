@@ -14,7 +14,6 @@ type updatedBody struct {
 	ID       domain.UserID   `json:"keycloak_user_id"`
 	Assigned *assignmentBody `json:"assigned,omitempty"`
 	Removed  *removedBody    `json:"removed,omitempty"`
-	Warnings []string        `json:"warnings,omitempty"`
 }
 
 // removedBody is the JSON of what a user lost by a change of the role.
@@ -26,13 +25,14 @@ type removedBody struct {
 // updateUser handles "PUT /users/{username}".
 func (a *api) updateUser(ctx context.Context, attempt *app.Attempt, user target, in app.UpdateUserInput) (any, error) {
 	result, err := a.Service.UpdateUser(ctx, attempt, user.name, in)
-	return updatedBody{
+	body := updatedBody{
 		doneBody: user.done("User " + user.given + " updated successfully"),
 		ID:       result.ID,
 		Assigned: assignmentBodyOf(result.Assigned),
 		Removed:  removedBodyOf(result),
-		Warnings: result.Warnings,
-	}, err
+	}
+	body.Warnings = result.Warnings
+	return body, err
 }
 
 // removedBodyOf returns nil when the user was not moved to another role or group.

@@ -40,12 +40,13 @@ func targetOf(r *http.Request) (target, error) {
 // doneBody is the JSON of what was done to a user. The members that may be absent are
 // those of single routes.
 type doneBody struct {
-	Status          string `json:"status"`
-	Message         string `json:"message"`
-	Username        string `json:"username"`
-	Email           string `json:"email,omitempty"`
-	Enabled         *bool  `json:"enabled,omitempty"`
-	SessionsRevoked bool   `json:"sessions_revoked,omitempty"`
+	Status          string   `json:"status"`
+	Message         string   `json:"message"`
+	Username        string   `json:"username"`
+	Email           string   `json:"email,omitempty"`
+	Enabled         *bool    `json:"enabled,omitempty"`
+	SessionsRevoked bool     `json:"sessions_revoked,omitempty"`
+	Warnings        []string `json:"warnings,omitempty"`
 }
 
 func (t target) done(message string) doneBody {

@@ -3,6 +3,7 @@ package keycloak
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
@@ -53,19 +54,29 @@ func split(attributes map[string][]string, refused map[string]string) (without, 
 	return without, once
 }
 
-// storable splits the attributes of a new user into those that the realm keeps and the
-// names of the others. These are not sent, so that nothing is stored that is said not to be.
-func storable(attributes domain.Attributes, profile *userProfile) (kept domain.Attributes, unstored []domain.Attribute) {
-	kept = make(domain.Attributes)
-	for _, name := range slices.Sorted(maps.Keys(attributes)) {
-		switch value := attributes[name]; {
+// storable returns what the realm keeps of a new user and the names of the rest. That is not
+// sent, so that nothing is stored that is said not to be.
+func storable(user domain.NewUser, profile *userProfile) (kept domain.NewUser, unstored []domain.Attribute) {
+	kept = user
+	kept.Attributes = make(domain.Attributes)
+	for name, value := range user.Attributes {
+		switch {
 		case value == "":
 		case profile.keeps(string(name)):
-			kept[name] = value
+			kept.Attributes[name] = value
 		default:
 			unstored = append(unstored, name)
 		}
 	}
+	for name, value := range map[domain.Attribute]*string{domain.FirstName: &kept.FirstName, domain.LastName: &kept.LastName} {
+		if strings.TrimSpace(*value) != "" && !profile.keepsField(name) {
+			*value, unstored = "", append(unstored, name)
+		}
+	}
+	if !profile.keepsField(domain.EmailAddress) {
+		kept.Email, unstored = domain.Email{}, append(unstored, domain.EmailAddress)
+	}
+	slices.Sort(unstored)
 	return kept, unstored
 }
 

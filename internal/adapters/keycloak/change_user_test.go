@@ -187,6 +187,22 @@ func TestUpdateUser_NamesWhatTheRealmDoesNotKeep(t *testing.T) {
 	}
 }
 
+// Names are not kept where they are not declared, also when that is news.
+func TestUpdateUser_NamesTheNameThatTheRealmDoesNotKeep(t *testing.T) {
+	s := newStub(t)
+	id := domain.UserID(s.plant(employee()))
+	p := s.provider(t)
+	_, err := p.UpdateUser(t.Context(), id, domain.UserChange{FirstName: new("Bea")})
+	require.NoError(t, err)
+	s.change(func() { s.undeclared = "lastName" })
+	for range 2 {
+		unstored, err := p.UpdateUser(t.Context(), id, domain.UserChange{FirstName: new("Cleo"), LastName: new("Baum")})
+		require.NoError(t, err)
+		assert.Equal(t, []domain.Attribute{domain.LastName}, unstored)
+		assert.Equal(t, "Cleo", s.users[string(id)].FirstName)
+	}
+}
+
 // A profile that is kept may be an old one. A refusal tells, and the next time it is new.
 func TestUpdateUser_ReadsTheProfileAnewAfterARefusal(t *testing.T) {
 	s := newStub(t)

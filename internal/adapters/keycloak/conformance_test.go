@@ -100,7 +100,7 @@ func profileWithout(except ...domain.Attribute) string {
 			names = append(names, string(name))
 		}
 	}
-	attributes := `{"name":"username"},{"name":"email"},{"name":"firstName"},{"name":"lastName"}`
+	attributes := `{"name":"username"}`
 	for _, name := range names {
 		validations := `{}`
 		if strings.HasSuffix(name, "_id") {

@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -41,7 +42,7 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 	var has []domain.RequiredAction
 	var unstored []domain.Attribute
 	user.RequiredActions, has = rules.actions.of(user)
-	user.Attributes, unstored = storable(user.Attributes, rules.profile)
+	user, unstored = storable(user, rules.profile)
 	created, err := p.createWithGroup(ctx, user)
 	if errors.Is(err, domain.PasswordRefused) {
 		p.settings.Forget(rules.settings) // Its policy is an old one.
@@ -53,6 +54,10 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 		return domain.CreatedUser{}, p.undo(ctx, created.ID, err)
 	}
 	created.RequiredActions, created.Unstored = has, unstored
+	created.PasswordLasts = !slices.Contains(rules.actions.enabled, domain.UpdatePassword)
+	if slices.Contains(rules.actions.enabled, verifyProfile) {
+		created.AskedFor = rules.profile.asksFor(user)
+	}
 	return created, nil
 }
 
@@ -125,7 +130,7 @@ func halfTime(ctx context.Context) (context.Context, context.CancelFunc, error) 
 func (p *Provider) clearUpConflict(ctx context.Context, user domain.NewUser, cause error) error {
 	found, err := p.api.UsersNamed(ctx, user.Username.String())
 	kind := domain.UsernameConflict
-	if err == nil && len(found) == 0 {
+	if err == nil && len(found) == 0 && user.Email != (domain.Email{}) {
 		found, err = p.api.UsersWithEmail(ctx, user.Email.String())
 		kind = domain.EmailConflict
 	}
@@ -145,7 +150,6 @@ func representationOf(user domain.NewUser, group domain.Group, mark int64) goclo
 	}
 	representation := gocloak.User{
 		Username:         new(user.Username.String()),
-		Email:            new(user.Email.String()),
 		EmailVerified:    &user.EmailVerified,
 		Enabled:          new(true),
 		RequiredActions:  new(texts(user.RequiredActions)),
@@ -159,6 +163,9 @@ func representationOf(user domain.NewUser, group domain.Group, mark int64) goclo
 			Value:     new(user.Password.Reveal()),
 			Temporary: new(true),
 		}}
+	}
+	if user.Email != (domain.Email{}) {
+		representation.Email = new(user.Email.String())
 	}
 	if user.FirstName != "" {
 		representation.FirstName = &user.FirstName

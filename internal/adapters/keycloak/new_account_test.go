@@ -129,6 +129,36 @@ func TestCreateUser_StoresWhatTheRealmKeeps(t *testing.T) {
 	}
 }
 
+// Names are attributes, too: they are declared or not. What the realm requires of users, and
+// users can give, the sign-in asks for, unless that is switched off.
+func TestCreateUser_SaysWhatOfTheProfileIsNotStoredOrAskedFor(t *testing.T) {
+	const profile = `{"attributes":[{"name":"username"},
+		{"name":"phone","permissions":{"edit":["admin","user"]},"required":{"roles":["user"]}},
+		{"name":"town","permissions":{"edit":["user"]},"required":{"scopes":["address"]}},
+		{"name":"office_id","permissions":{"edit":["admin","user"]},"required":{"roles":["user"]}},
+		{"name":"badge","permissions":{"edit":["admin"]},"required":{"roles":["user"]}},
+		{"name":"floor","permissions":{"edit":["admin","user"]},"required":{"roles":["admin"]}},
+		{"name":"desk","permissions":{"edit":["admin","user"]}}]}`
+	for _, verifies := range []bool{true, false} {
+		s := newStub(t)
+		s.profile, s.undeclared = profile, "lastName"
+		s.actions = append(s.actions, stubAction{Alias: "VERIFY_PROFILE", Enabled: verifies})
+		user := newcomer(t, "anna")
+		user.FirstName, user.LastName = "Anna", "Berg"
+		user.Attributes = domain.Attributes{domain.OfficeID: "7", domain.EmployeeID: "E-1"}
+		created, err := s.provider(t).CreateUser(t.Context(), user)
+		require.NoError(t, err)
+		assert.Equal(t, []domain.Attribute{domain.EmployeeID, domain.LastName}, created.Unstored)
+		assert.Equal(t, "Anna", s.users[s.onlyID(t)].FirstName)
+		assert.Empty(t, s.users[s.onlyID(t)].LastName, "it is not sent")
+		if verifies {
+			assert.Equal(t, []domain.Attribute{"phone", "town"}, created.AskedFor)
+		} else {
+			assert.Empty(t, created.AskedFor)
+		}
+	}
+}
+
 // The field goes by the name of the attribute.
 func TestCreateUser_NamesTheAttributeThatIsRefused(t *testing.T) {
 	s := newStub(t)

@@ -24,6 +24,10 @@ func (p *Provider) SetRequiredActions(ctx context.Context, id domain.UserID, act
 	})
 }
 
+// verifyProfile is the action by which a sign-in asks for what the realm's user profile
+// requires of users. Where it is switched off, nothing is asked.
+const verifyProfile domain.RequiredAction = "VERIFY_PROFILE"
+
 // realmActions are the required actions that the realm has switched on, and those of
 // them that Keycloak gives to every new user by itself.
 type realmActions struct {
@@ -46,6 +50,12 @@ func (p *Provider) loadActions(ctx context.Context) (*realmActions, time.Duratio
 		}
 	}
 	return actions, settingsLifetime, err
+}
+
+// ActionAvailable looks into the realm's list, which may be a minute old.
+func (p *Provider) ActionAvailable(ctx context.Context, action domain.RequiredAction) (bool, error) {
+	actions, err := p.actions.Get(ctx)
+	return err == nil && slices.Contains(actions.enabled, action), err
 }
 
 // of returns the actions to send for a new user, and those that the user has then: a

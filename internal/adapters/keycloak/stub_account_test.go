@@ -103,7 +103,17 @@ func (s *stub) credentials(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *stub) userProfile(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, s.profile)
+	var profile map[string]any
+	_ = json.Unmarshal([]byte(s.profile), &profile)
+	attributes, _ := profile["attributes"].([]any)
+	for _, field := range []string{"email", "firstName", "lastName"} {
+		if field != s.undeclared {
+			both := []string{"admin", "user"}
+			attributes = append(attributes, map[string]any{"name": field, "permissions": map[string]any{"view": both, "edit": both}})
+		}
+	}
+	profile["attributes"] = attributes
+	answerJSON(w, profile)
 }
 
 // attributeRights says what an administrator may do with an attribute.
@@ -151,6 +161,9 @@ func (s *stub) get(w http.ResponseWriter, r *http.Request) {
 		see, _, _ := s.attributeRights(name)
 		return !see
 	})
+	if s.undeclared == "lastName" {
+		shown.LastName = ""
+	}
 	shown.Enabled = user.Enabled && (!user.locked || !s.oldLocks)
 	answerJSON(w, shown)
 }

@@ -36,21 +36,22 @@ type stub struct {
 	URL string
 	mux *http.ServeMux
 
-	mu        sync.Mutex
-	name      string               // of the realm
-	secret    string               // that the client has to know
-	users     map[string]*stubUser // by id
-	account   *stubUser            // the service account's own; nil: none
-	roles     map[string]string    // realm roles, name to id
-	groups    map[string]bool      // by path
-	remade    string               // what the ids of groups end with
-	rights    stubRights
-	policy    string
-	hasPolicy int // the least length that policy asks for
-	byEmail   bool
-	profile   string // the user profile
-	forgets   bool   // all attributes, whatever the profile says
-	actions   []stubAction
+	mu         sync.Mutex
+	name       string               // of the realm
+	secret     string               // that the client has to know
+	users      map[string]*stubUser // by id
+	account    *stubUser            // the service account's own; nil: none
+	roles      map[string]string    // realm roles, name to id
+	groups     map[string]bool      // by path
+	remade     string               // what the ids of groups end with
+	rights     stubRights
+	policy     string
+	hasPolicy  int // the least length that policy asks for
+	byEmail    bool
+	profile    string // the user profile, without address and names
+	undeclared string // the one of these that is not in it either
+	forgets    bool   // all attributes, whatever the profile says
+	actions    []stubAction
 	// wantsBadge tells that no user may be without the attribute badge.
 	wantsBadge bool
 	oldLocks   bool // users that are locked read as disabled, as before 26.4

@@ -48,12 +48,6 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 		if profile, err = p.profile.Get(ctx); err != nil {
 			return nil, err
 		}
-		if !profile.declares("firstName") {
-			stored.FirstName = nil
-		}
-		if !profile.declares("lastName") {
-			stored.LastName = nil
-		}
 		send, unstored = lackingOf(user, stored, profile)
 		return send, nil
 	})
@@ -66,8 +60,8 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 	return unstored, nil
 }
 
-// lackingOf returns what to send, nil if there is no difference, and the attributes that
-// the realm does not keep. Keycloak leaves members that are not sent as they are; but
+// lackingOf returns what to send, nil if there is no difference, and what the realm does not
+// keep, which is not sent. Keycloak leaves members that are not sent as they are; but
 // attributes replace all others, so they are sent whole.
 func lackingOf(user adminapi.User, change domain.UserChange, profile *userProfile) (send *gocloak.User, unstored []domain.Attribute) {
 	send = &gocloak.User{
@@ -77,10 +71,16 @@ func lackingOf(user adminapi.User, change domain.UserChange, profile *userProfil
 	if change.Email != nil && !change.Email.Matches(user.Email) {
 		send.Email = new(change.Email.String())
 	}
-	if change.Email != nil && change.Unverified && user.EmailVerified {
+	attributes, unstored := withChanges(user.Attributes, change.Attributes, profile)
+	for name, field := range map[domain.Attribute]**string{domain.EmailAddress: &send.Email, domain.FirstName: &send.FirstName, domain.LastName: &send.LastName} {
+		if *field != nil && !profile.keepsField(name) {
+			*field, unstored = nil, append(unstored, name)
+		}
+	}
+	slices.Sort(unstored)
+	if change.Email != nil && change.Unverified && user.EmailVerified && !slices.Contains(unstored, domain.EmailAddress) {
 		send.EmailVerified = new(false)
 	}
-	attributes, unstored := withChanges(user.Attributes, change.Attributes, profile)
 	if !maps.EqualFunc(attributes, user.Attributes, slices.Equal) {
 		*send = withAttributes(*send, user, attributes)
 	}

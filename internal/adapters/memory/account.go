@@ -68,6 +68,37 @@ func (p *Provider) set(a *account, attributes domain.Attributes) (unstored []dom
 	return unstored
 }
 
+// name gives the account a name, unless the realm does not keep it: then it adds what it is
+// called to those that are not stored.
+func (p *Provider) name(field *string, value string, called domain.Attribute, unstored []domain.Attribute) []domain.Attribute {
+	switch {
+	case *field == value:
+	case slices.Contains(p.realm.LacksAttributes, called):
+		unstored = append(unstored, called)
+		slices.Sort(unstored)
+	default:
+		*field = value
+	}
+	return unstored
+}
+
+// askedFor returns what the realm requires of its users and the account lacks.
+func (p *Provider) askedFor(a *account) (lacked []domain.Attribute) {
+	for _, name := range slices.Sorted(slices.Values(p.realm.AsksFor)) {
+		has := a.Attributes[name]
+		switch name {
+		case domain.FirstName:
+			has = a.FirstName
+		case domain.LastName:
+			has = a.LastName
+		}
+		if strings.TrimSpace(has) == "" {
+			lacked = append(lacked, name)
+		}
+	}
+	return lacked
+}
+
 // onUser runs do on the account with this id, alone with all accounts. It returns
 // NotFound, Unavailable when ctx has ended, and what do returns.
 func (p *Provider) onUser(ctx context.Context, id domain.UserID, do func(*account) error) error {

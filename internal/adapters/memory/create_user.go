@@ -16,16 +16,12 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 	defer p.mu.Unlock()
 	created := &account{
 		User: domain.User{
-			Username:      user.Username.String(),
-			Email:         user.Email.String(),
-			FirstName:     user.FirstName,
-			LastName:      user.LastName,
-			Enabled:       true,
-			EmailVerified: user.EmailVerified,
-			RequiredActions: slices.DeleteFunc(distinct(user.RequiredActions), func(action domain.RequiredAction) bool {
-				return slices.Contains(p.realm.LacksActions, action)
-			}),
-			Managed: true,
+			Username:        user.Username.String(),
+			Email:           user.Email.String(),
+			Enabled:         true,
+			EmailVerified:   user.EmailVerified,
+			RequiredActions: slices.DeleteFunc(distinct(user.RequiredActions), p.lacksAction),
+			Managed:         true,
 		},
 		password: user.Password,
 	}
@@ -33,14 +29,29 @@ func (p *Provider) CreateUser(ctx context.Context, user domain.NewUser) (domain.
 		created.RequiredActions = append(created.RequiredActions, domain.UpdatePassword)
 	}
 	unstored := p.set(created, user.Attributes)
+	unstored = p.name(&created.FirstName, user.FirstName, domain.FirstName, unstored)
+	unstored = p.name(&created.LastName, user.LastName, domain.LastName, unstored)
 	if err := p.admit(created, user.Assignment.Role); err != nil {
 		return domain.CreatedUser{}, err
 	}
 	missing := p.assign(created, user.Assignment)
 	created.join(p.realm.Default)
 	return domain.CreatedUser{
-		ID: p.store(created), MissingGroup: missing, RequiredActions: slices.Clone(created.RequiredActions), Unstored: unstored,
+		ID: p.store(created), MissingGroup: missing, RequiredActions: slices.Clone(created.RequiredActions),
+		PasswordLasts: p.lacksAction(domain.UpdatePassword), Unstored: unstored, AskedFor: p.askedFor(created),
 	}, nil
+}
+
+// ActionAvailable implements [ports.IdentityProvider].
+func (p *Provider) ActionAvailable(ctx context.Context, action domain.RequiredAction) (bool, error) {
+	if err := ended(ctx); err != nil {
+		return false, err
+	}
+	return !p.lacksAction(action), nil
+}
+
+func (p *Provider) lacksAction(action domain.RequiredAction) bool {
+	return slices.Contains(p.realm.LacksActions, action)
 }
 
 // admit checks everything that can keep a new user out, in the order in which the

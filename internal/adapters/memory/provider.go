@@ -46,9 +46,11 @@ type Realm struct {
 	Default domain.Assignment
 
 	// LacksActions are required actions that the realm does not know or has switched off,
-	// LacksAttributes attributes that it does not keep.
+	// LacksAttributes attributes and names that it does not keep, AsksFor those that it requires
+	// of its users.
 	LacksActions    []domain.RequiredAction
 	LacksAttributes []domain.Attribute
+	AsksFor         []domain.Attribute
 	// AttributePatterns are what every value of an attribute must match.
 	AttributePatterns map[domain.Attribute]*regexp.Regexp
 
@@ -78,6 +80,7 @@ func New(realm Realm) *Provider {
 	realm.Administration = slices.Clone(realm.Administration)
 	realm.LacksActions = slices.Clone(realm.LacksActions)
 	realm.LacksAttributes = slices.Clone(realm.LacksAttributes)
+	realm.AsksFor = slices.Clone(realm.AsksFor)
 	realm.AttributePatterns = maps.Clone(realm.AttributePatterns)
 	if realm.Now == nil {
 		realm.Now = time.Now

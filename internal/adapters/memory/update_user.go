@@ -17,13 +17,13 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 			changed.EmailVerified = changed.EmailVerified && (!change.Unverified || change.Email.Matches(changed.Email))
 			changed.Email = lower(change.Email.String())
 		}
+		lacked := p.set(&changed, change.Attributes)
 		if change.FirstName != nil {
-			changed.FirstName = *change.FirstName
+			lacked = p.name(&changed.FirstName, *change.FirstName, domain.FirstName, lacked)
 		}
 		if change.LastName != nil {
-			changed.LastName = *change.LastName
+			lacked = p.name(&changed.LastName, *change.LastName, domain.LastName, lacked)
 		}
-		lacked := p.set(&changed, change.Attributes)
 		// As with a new user: whose address it is comes before what the rules say.
 		if p.taken(changed.Email, present) {
 			return &domain.Error{Kind: domain.EmailConflict}

@@ -42,6 +42,21 @@ func (m *MockIdentityProvider) EXPECT() *MockIdentityProviderMockRecorder {
 	return m.recorder
 }
 
+// ActionAvailable mocks base method.
+func (m *MockIdentityProvider) ActionAvailable(ctx context.Context, action domain.RequiredAction) (bool, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "ActionAvailable", ctx, action)
+	ret0, _ := ret[0].(bool)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// ActionAvailable indicates an expected call of ActionAvailable.
+func (mr *MockIdentityProviderMockRecorder) ActionAvailable(ctx, action any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "ActionAvailable", reflect.TypeOf((*MockIdentityProvider)(nil).ActionAvailable), ctx, action)
+}
+
 // Assign mocks base method.
 func (m *MockIdentityProvider) Assign(ctx context.Context, id domain.UserID, assignment domain.Assignment) (domain.Group, error) {
 	m.ctrl.T.Helper()

@@ -183,6 +183,13 @@ func brokenActions() []brokenProvider {
 			},
 			breaks: []string{tells},
 		},
+		{
+			name: "takes every action for available",
+			fault: func(f *faulty) {
+				f.actionAvailable = func(context.Context, domain.RequiredAction) (bool, error) { return true, nil }
+			},
+			breaks: []string{"ActionAvailable/TellsWhatTheRealmAsksFor", "ActionAvailable/ObeysAnEndedContext"},
+		},
 		{name: "stores actions that the realm lacks", fault: storing(lackedAction), breaks: []string{lacked}},
 		{name: "stores actions that are switched off", fault: storing(disabledAction), breaks: []string{disabled}},
 		{name: "refuses actions that the realm lacks", fault: refusing(lackedAction), breaks: []string{lacked}},

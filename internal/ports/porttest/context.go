@@ -28,6 +28,7 @@ func contextClauses() []Clause {
 		{"RightsOf", attemptRightsOf},
 		{"DefaultRights", attemptDefaultRights},
 		{"PasswordPolicy", attemptPasswordPolicy},
+		{"ActionAvailable", attemptActionAvailable},
 		{"Details", attemptDetails},
 		{"CreateUser", attemptCreateUser},
 		{"Assign", attemptAssign},
@@ -112,6 +113,13 @@ func attemptRightsOf(_ T, s Subject) attempt {
 func attemptPasswordPolicy(_ T, s Subject) attempt {
 	return attempt{call: func(ctx context.Context) error {
 		_, err := s.Provider.PasswordPolicy(ctx)
+		return err
+	}}
+}
+
+func attemptActionAvailable(_ T, s Subject) attempt {
+	return attempt{call: func(ctx context.Context) error {
+		_, err := s.Provider.ActionAvailable(ctx, domain.UpdatePassword)
 		return err
 	}}
 }

@@ -2,6 +2,7 @@ package porttest
 
 import (
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"user-sync-service/internal/domain"
 )
@@ -22,6 +23,11 @@ func createActionsClauses() []Clause {
 			Name:  "CreateUser/LeavesOutActionsThatAreSwitchedOff",
 			Why:   "A user with such an action is never let in, and no page says why.",
 			Check: createUserLeavesOutDisabledActions,
+		},
+		{
+			Name:  "ActionAvailable/TellsWhatTheRealmAsksFor",
+			Why:   "A new password that nobody will be asked for must not be reported as required.",
+			Check: actionAvailableTells,
 		},
 		{
 			Name:  "CreateUser/RequiresANewPasswordUnasked",
@@ -84,6 +90,18 @@ func (s Subject) leavesOut(t T, action domain.RequiredAction) {
 	user = s.newUser(t, name)
 	user.Password, user.RequiredActions = domain.Secret{}, []domain.RequiredAction{action}
 	s.assertActions(t, nil, s.create(t, user), name)
+}
+
+func actionAvailableTells(t T, s Subject) {
+	for action, want := range map[domain.RequiredAction]bool{domain.UpdatePassword: true, s.LackedAction: false, s.DisabledAction: false} {
+		if action == "" {
+			continue // The subject has no DisabledAction.
+		}
+		available, err := s.Provider.ActionAvailable(t.Context(), action)
+		require.NoError(t, err)
+		assert.Equal(t, want, available, "%q", action)
+	}
+	assert.False(t, s.create(t, s.newUser(t, uniqueName())).PasswordLasts, "the user is made to change the password")
 }
 
 func createUserRequiresANewPassword(t T, s Subject) {

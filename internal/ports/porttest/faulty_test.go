@@ -19,6 +19,7 @@ type faulty struct {
 	rightsOf           func(context.Context, domain.Assignment) (domain.Rights, error)
 	defaultRights      func(context.Context) (domain.Rights, error)
 	passwordPolicy     func(context.Context) (domain.PasswordPolicy, error)
+	actionAvailable    func(context.Context, domain.RequiredAction) (bool, error)
 	details            func(context.Context, domain.UserID) (domain.AccountDetails, error)
 	createUser         func(context.Context, domain.NewUser) (domain.CreatedUser, error)
 	assign             func(context.Context, domain.UserID, domain.Assignment) (domain.Group, error)
@@ -85,6 +86,13 @@ func (f *faulty) PasswordPolicy(ctx context.Context) (domain.PasswordPolicy, err
 		return f.passwordPolicy(ctx)
 	}
 	return f.Provider.PasswordPolicy(ctx)
+}
+
+func (f *faulty) ActionAvailable(ctx context.Context, action domain.RequiredAction) (bool, error) {
+	if f.actionAvailable != nil {
+		return f.actionAvailable(ctx, action)
+	}
+	return f.Provider.ActionAvailable(ctx, action)
 }
 
 func (f *faulty) Details(ctx context.Context, id domain.UserID) (domain.AccountDetails, error) {

@@ -58,9 +58,16 @@ type UserProfile struct {
 type Declaration struct {
 	Name        string `json:"name"`
 	Permissions struct {
+		View []string `json:"view"`
 		Edit []string `json:"edit"`
 	} `json:"permissions"`
 	Selector any `json:"selector"` // for which requests it is declared; nil: for all
+	// Required is nil for what may be missing. With scopes it is required in sign-ins with
+	// one of them only; with nothing in it, of everybody.
+	Required *struct {
+		Roles  []string `json:"roles"`
+		Scopes []string `json:"scopes"`
+	} `json:"required"`
 }
 
 // UserProfile reads the profile.
