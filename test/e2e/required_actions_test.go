@@ -16,7 +16,7 @@ func TestRequiredActions(t *testing.T) {
 	realm, sink := pagesRealm(t, "actions")
 	t.Run("address not verified", func(t *testing.T) { testAddressNotVerified(t, realm, sink) })
 	t.Run("what the realm can do", func(t *testing.T) { testActionsOfTheRealm(t, realm, sink) })
-	t.Run("without UPDATE_PASSWORD", func(t *testing.T) { testWithoutUpdatePassword(t, realm) })
+	t.Run("without UPDATE_PASSWORD", func(t *testing.T) { testWithoutUpdatePassword(t, realm, sink) })
 }
 
 // Where the bank does not vouch for the address, the user proves it at the first
@@ -101,7 +101,7 @@ func testActionsOfTheRealm(t *testing.T, realm *keycloaktest.Realm, sink *keyclo
 // A realm that has switched off the change of passwords: Keycloak still demands it of
 // who has a temporary one and lets the user pass, but a link leads to no password then,
 // which is not passed over in silence. The reply says what is there.
-func testWithoutUpdatePassword(t *testing.T, realm *keycloaktest.Realm) {
+func testWithoutUpdatePassword(t *testing.T, realm *keycloaktest.Realm, sink *keycloaktest.Sink) {
 	t.Helper()
 	switchActionOff(t, realm, "UPDATE_PASSWORD")
 	for _, delivery := range []string{"response", "email"} {
@@ -110,11 +110,37 @@ func testWithoutUpdatePassword(t *testing.T, realm *keycloaktest.Realm) {
 			reply := hire(t, p, "by."+delivery, "")
 			user, _ := realmAccount(t, realm, "by."+delivery)
 			assert.ElementsMatch(t, user.RequiredActions, reply.Actions)
+			require.Len(t, reply.Warnings, 1)
+			assert.Contains(t, reply.Warnings[0], "'UPDATE_PASSWORD' is not available")
 			if delivery == "response" {
 				assertSignsIn(t, realm, "by."+delivery, reply.Password)
 			} else {
-				assert.Contains(t, strings.Join(reply.Warnings, "\n"), "UPDATE_PASSWORD")
+				_, page := openMail(t, realm, sink, "by."+delivery)
+				assert.False(t, page.AsksForNewPassword(), "the warning is right")
 			}
 		})
 	}
+	forced := func(t *testing.T, p *program) {
+		t.Helper()
+		for _, username := range []string{"by.response", "by.email"} { // Only of the first it is required.
+			before, _ := realmAccount(t, realm, username)
+			answer := p.send(t, http.MethodPost, "/users/"+username+"/force-password-change", "")
+			assert.Equal(t, http.StatusConflict, answer.status, answer.body)
+			assertMembers(t, `{"status":"error","code":"action_unavailable","message":"Users of this realm cannot be made to change their passwords."}`, answer.body)
+			after, _ := realmAccount(t, realm, username)
+			assert.Equal(t, before, after)
+		}
+	}
+	t.Run("force", func(t *testing.T) { forced(t, serveRealm(t, realm, realm.URL)) })
+	t.Run("reset", func(t *testing.T) {
+		answer := serveRealm(t, realm, realm.URL).send(t, http.MethodPost, "/users/by.response/reset-password", "")
+		require.Equal(t, http.StatusOK, answer.status, answer.body)
+		assert.Contains(t, answer.body, "'UPDATE_PASSWORD' is not available")
+		_, page := openMail(t, realm, sink, "by.response")
+		assert.False(t, page.AsksForNewPassword(), "the warning is right")
+	})
+	t.Run("not registered", func(t *testing.T) {
+		require.NoError(t, realm.Call(t.Context(), http.MethodDelete, "/authentication/required-actions/UPDATE_PASSWORD", nil, nil))
+		forced(t, serveRealm(t, realm, realm.URL))
+	})
 }

@@ -91,6 +91,7 @@ func sameRealm() memory.Realm {
 
 		LacksActions:    []domain.RequiredAction{"UPDATE_PROFILE", "no-such-action"},
 		LacksAttributes: []domain.Attribute{unkeptBySides},
+		AsksFor:         []domain.Attribute{domain.FirstName, domain.LastName},
 		AttributePatterns: map[domain.Attribute]*regexp.Regexp{
 			domain.FineractUserID: numbers, domain.OfficeID: numbers, domain.EmployeeID: numbers,
 		},
