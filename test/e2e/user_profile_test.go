@@ -69,8 +69,8 @@ func TestUserProfile_WarnsOfFieldsThatTheRealmDoesNotKeep(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			realm := newRealm(t, keycloaktest.RealmOptions{Name: "fields", CheapHash: true})
 			keepAttributes(t, realm)
+			p := serveRealm(t, realm, realm.URL) // It reads the profile with the first creation.
 			declare(t, realm, "lastName", change)
-			p := serveRealm(t, realm, realm.URL)
 			reply := hire(t, p, "nora", "")
 			require.NotEmpty(t, reply.Warnings)
 			assert.Equal(t, "attributes not stored: lastName", reply.Warnings[0])
@@ -86,10 +86,10 @@ func TestUserProfile_WarnsOfFieldsThatTheRealmDoesNotKeep(t *testing.T) {
 	t.Run("the address", func(t *testing.T) {
 		realm := newRealm(t, keycloaktest.RealmOptions{Name: "fields", CheapHash: true})
 		keepAttributes(t, realm)
+		p := serveRealm(t, realm, realm.URL)
 		declare(t, realm, "email", func(declared map[string]any) {
 			declared["permissions"] = map[string]any{"view": []string{"admin", "user"}, "edit": []string{"user"}}
 		})
-		p := serveRealm(t, realm, realm.URL)
 		reply := hire(t, p, "nora", "")
 		assert.Equal(t, []string{"attributes not stored: email", "The user will be asked for: email"}, reply.Warnings)
 		edited := p.send(t, http.MethodPut, "/users/nora", `{"email":"other@bank.example","firstName":"Other"}`)
@@ -105,9 +105,9 @@ func TestUserProfile_WarnsOfFieldsThatTheRealmDoesNotKeep(t *testing.T) {
 // where the realm has that switched on.
 func TestUserProfile_WarnsOfWhatTheSignInAsksFor(t *testing.T) {
 	realm, _ := pagesRealm(t, "asked")
+	p := serveSetting(t, realm, realm.URL, passwordOnly())
 	declare(t, realm, "mobile_number", asked)
 	declare(t, realm, "employee_id", asked)
-	p := serveSetting(t, realm, realm.URL, passwordOnly())
 	assert.Equal(t, []string{"The user will be asked for: mobile_number"}, hire(t, p, "numbered", `,"employeeId":"E1"`).Warnings)
 	answer := p.send(t, http.MethodPost, syncPath, `{"username":"bare","email":"bare@bank.example","role":"Cashier","firstName":"Nora"}`)
 	require.Equal(t, http.StatusCreated, answer.status, answer.body)
@@ -118,7 +118,7 @@ func TestUserProfile_WarnsOfWhatTheSignInAsksFor(t *testing.T) {
 	}
 	assert.True(t, page.Has("lastName"), "%v", page)
 
-	switchActionOff(t, realm, "VERIFY_PROFILE")
+	switchActionOff(t, realm, "VERIFY_PROFILE") // Also for the administrator of another program.
 	p = serveSetting(t, realm, realm.URL, passwordOnly())
 	reply := hire(t, p, "unasked", "")
 	assert.Empty(t, reply.Warnings)
@@ -135,6 +135,7 @@ func TestUserProfile_NamesWhatToMendBeforeADisable(t *testing.T) {
 	keepAttributes(t, realm)
 	var sound map[string]any
 	require.NoError(t, realm.Call(t.Context(), http.MethodGet, "/users/profile", nil, &sound))
+	p := serveRealm(t, realm, realm.URL)
 	pattern := func(expression string) func(map[string]any) {
 		return func(declared map[string]any) {
 			declared["validations"] = map[string]any{"pattern": map[string]any{"pattern": expression, "error-message": "x"}}
@@ -164,7 +165,6 @@ func TestUserProfile_NamesWhatToMendBeforeADisable(t *testing.T) {
 			require.NoError(t, err)
 			require.NotEmpty(t, session.RefreshToken, session)
 			declare(t, realm, c.attribute, c.rule)
-			p := serveRealm(t, realm, realm.URL)
 
 			refused := func(method, route, body, message string) {
 				t.Helper()

@@ -52,8 +52,7 @@ func (u *userProfile) guards(name string) bool {
 }
 
 // asksFor returns what a sign-in asks a new user for: what the realm requires of its users,
-// this one is not given, and users can give. In Keycloak users are those who hold no right
-// to administer.
+// this one is not given, and users can give; with scopes, only sign-ins with one of them.
 func (u *userProfile) asksFor(user domain.NewUser) (lacked []domain.Attribute) {
 	given := map[string]string{
 		"username": user.Username.String(), string(domain.EmailAddress): user.Email.String(),
