@@ -51,26 +51,11 @@ func findDistribution(ctx context.Context, version string) (distribution, error)
 // fetch downloads a Keycloak by Maven, which checks its checksum, and unpacks it as target. The folder appears
 // by a rename, so another test process sees all of it or nothing, and two that fetch at once do no harm.
 func fetch(ctx context.Context, version, target string) error {
-	mvn, err := exec.LookPath("mvn")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-		return err
-	}
-	temp, err := os.MkdirTemp(filepath.Dir(target), "fetch-")
+	temp, err := copyArtifact(ctx, "org.keycloak:keycloak-quarkus-dist:"+version+":zip", filepath.Dir(target))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(temp) }()
-
-	cmd := exec.CommandContext(ctx, mvn, "-q", "-B", "dependency:copy",
-		"-Dartifact=org.keycloak:keycloak-quarkus-dist:"+version+":zip", "-DoutputDirectory="+temp)
-	cmd.Dir = temp // Away from any pom.xml.
-	cmd.WaitDelay = 5 * time.Second
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("mvn dependency:copy: %w\n%s", err, out[:min(len(out), 500)]) // The cause comes first.
-	}
 	if err := unzip(filepath.Join(temp, "keycloak-quarkus-dist-"+version+".zip"), temp); err != nil {
 		return err
 	}
@@ -79,6 +64,28 @@ func fetch(ctx context.Context, version, target string) error {
 		return nil // Ours, or that of a process which was faster.
 	}
 	return err
+}
+
+// copyArtifact has Maven copy an artifact into a new folder below parent, which the caller removes.
+func copyArtifact(ctx context.Context, artifact, parent string) (dir string, err error) {
+	mvn, err := exec.LookPath("mvn")
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return "", err
+	}
+	if dir, err = os.MkdirTemp(parent, "fetch-"); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, mvn, "-q", "-B", "dependency:copy", "-Dartifact="+artifact, "-DoutputDirectory="+dir)
+	cmd.Dir = dir // Away from any pom.xml.
+	cmd.WaitDelay = 5 * time.Second
+	if out, err := cmd.CombinedOutput(); err != nil {
+		_ = os.RemoveAll(dir)
+		return "", fmt.Errorf("mvn dependency:copy: %w\n%s", err, out[:min(len(out), 500)]) // The cause comes first.
+	}
+	return dir, nil
 }
 
 // unzip unpacks an archive into a folder. Names that lead out of the folder are refused, and files that were
