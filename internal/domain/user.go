@@ -40,6 +40,8 @@ type User struct {
 	// TrustedID tells of a Managed user that FineractUserID among the Attributes is a proof
 	// too: no user can set it.
 	TrustedID bool
+	// PasswordElsewhere tells that the password is a directory's, and can only be changed there.
+	PasswordElsewhere bool
 	// ManagedErr is why the provider could not tell whether the user is Managed; nil: it could.
 	ManagedErr error
 }

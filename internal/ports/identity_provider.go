@@ -29,6 +29,10 @@ import (
 //   - No write leaves an attribute with two values. One that has them already is mended by
 //     the next write of the user, and never keeps SetEnabled from working.
 //   - A method that takes a UserID returns NotFound when there is no such user.
+//   - Of a user whom the provider takes from a directory it may not be able to change all.
+//     SetEnabled, UpdateUser, SetRequiredActions, Assign and Unassign return ReadOnlyUser then,
+//     and have changed nothing. When the directory is away, everything returns Unavailable, also
+//     FindUser for users whom it does not show to be another directory's.
 //   - No error carries a secret, a username or an e-mail address in its Err.
 //
 // porttest checks every clause that shows from outside; the kinds that take a fault

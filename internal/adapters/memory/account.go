@@ -17,6 +17,7 @@ type account struct {
 	secondFactors []string
 	roles         []domain.RealmRole
 	groups        []domain.Group
+	readOnly      bool // a directory's
 	locked        bool
 	lockedUntil   time.Time // of a lock that ends by itself; zero: it does not
 }
@@ -112,6 +113,16 @@ func (p *Provider) onUser(ctx context.Context, id domain.UserID, do func(*accoun
 		return &domain.Error{Kind: domain.NotFound}
 	}
 	return do(found)
+}
+
+// changing is onUser for what is refused for users of a directory.
+func (p *Provider) changing(ctx context.Context, id domain.UserID, do func(*account) error) error {
+	return p.onUser(ctx, id, func(changed *account) error {
+		if changed.readOnly {
+			return &domain.Error{Kind: domain.ReadOnlyUser}
+		}
+		return do(changed)
+	})
 }
 
 // named returns the account with this username, or nil.

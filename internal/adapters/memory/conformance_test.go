@@ -60,6 +60,7 @@ func newSubject(t *testing.T) porttest.Subject {
 			return signIn(t, p, username, password)
 		},
 		Lock:            p.Lock,
+		HoldInDirectory: p.HoldInDirectory,
 		AddSecondFactor: func(id domain.UserID) (string, error) { return "otp", p.AddSecondFactor(id, "otp") },
 		RequireLength: func(characters int) error {
 			policy.MinLength = characters

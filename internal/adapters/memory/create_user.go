@@ -74,7 +74,7 @@ func (p *Provider) admit(a *account, role domain.RealmRole) error {
 
 // Assign implements [ports.IdentityProvider].
 func (p *Provider) Assign(ctx context.Context, id domain.UserID, assignment domain.Assignment) (missing domain.Group, err error) {
-	err = p.onUser(ctx, id, func(assigned *account) error {
+	err = p.changing(ctx, id, func(assigned *account) error {
 		if assignment.Role != "" && !slices.Contains(p.realm.Roles, assignment.Role) {
 			return &domain.Error{Kind: domain.UnknownRole}
 		}
@@ -96,7 +96,7 @@ func (p *Provider) assign(a *account, assignment domain.Assignment) (missing dom
 
 // Unassign implements [ports.IdentityProvider].
 func (p *Provider) Unassign(ctx context.Context, id domain.UserID, assignment domain.Assignment) error {
-	return p.onUser(ctx, id, func(left *account) error {
+	return p.changing(ctx, id, func(left *account) error {
 		left.roles = slices.DeleteFunc(left.roles, func(role domain.RealmRole) bool { return role == assignment.Role })
 		left.groups = slices.DeleteFunc(left.groups, func(group domain.Group) bool { return group == assignment.Group })
 		return nil

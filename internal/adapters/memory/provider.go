@@ -121,6 +121,15 @@ func (p *Provider) DeleteUser(id domain.UserID) error {
 	})
 }
 
+// HoldInDirectory makes the user one whom the realm takes from a directory to which it
+// cannot write anything. It returns NotFound.
+func (p *Provider) HoldInDirectory(id domain.UserID) error {
+	return p.onUser(context.Background(), id, func(held *account) error {
+		held.readOnly = true
+		return nil
+	})
+}
+
 // Lock keeps the user from signing in, as Keycloak does after too many wrong
 // passwords, until SetEnabled lifts the lock. It returns NotFound.
 func (p *Provider) Lock(username string) error { return p.LockUntil(username, time.Time{}) }

@@ -10,7 +10,7 @@ import (
 
 // UpdateUser implements [ports.IdentityProvider].
 func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change domain.UserChange) (unstored []domain.Attribute, err error) {
-	err = p.onUser(ctx, id, func(present *account) error {
+	err = p.changing(ctx, id, func(present *account) error {
 		changed := *present
 		changed.User = copyUser(present.User)
 		if change.Email != nil {
@@ -56,7 +56,7 @@ func (p *Provider) SetRequiredActions(ctx context.Context, id domain.UserID, act
 
 // update changes an account whose present data obey the realm's rules.
 func (p *Provider) update(ctx context.Context, id domain.UserID, change func(*account)) error {
-	return p.onUser(ctx, id, func(changed *account) error {
+	return p.changing(ctx, id, func(changed *account) error {
 		if err := p.check(changed.User, false); err != nil {
 			return err
 		}

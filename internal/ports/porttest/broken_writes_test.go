@@ -2,6 +2,7 @@ package porttest_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -92,6 +93,19 @@ func brokenSetEnabled() []brokenProvider {
 			name:   "disables users who do not exist",
 			fault:  func(f *faulty) { f.setEnabled = ignoring(domain.NotFound, f.Provider.SetEnabled) },
 			breaks: []string{"SetEnabled/ReturnsNotFoundForAnUnknownUser"},
+		},
+		{
+			name: "takes a user of a directory for one whose data are refused",
+			fault: func(f *faulty) {
+				f.setEnabled = func(ctx context.Context, id domain.UserID, enabled bool) error {
+					err := f.Provider.SetEnabled(ctx, id, enabled)
+					if errors.Is(err, domain.ReadOnlyUser) {
+						return &domain.Error{Kind: domain.InvalidField}
+					}
+					return err
+				}
+			},
+			breaks: []string{"EveryMethod/ReturnsReadOnlyUser"},
 		},
 		{
 			name:   "disables users on paper whose data are refused",

@@ -4,12 +4,18 @@ import (
 	"sync"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"user-sync-service/internal/domain"
 )
 
 func everyMethodClauses() []Clause {
 	return []Clause{
+		{
+			Name:  "EveryMethod/ReturnsReadOnlyUser",
+			Why:   "Administrators must learn that the account is managed elsewhere, and sessions end all the same.",
+			Check: everyMethodReturnsReadOnlyUser,
+		},
 		{
 			Name:  "Check/AcceptsAWorkingProvider",
 			Why:   "The service reports itself as broken otherwise, while everything works.",
@@ -112,4 +118,29 @@ func (s Subject) readRights(t T, id domain.UserID, assignment domain.Assignment)
 	assert.Contains(t, rights.Roles, assignment.Role)
 	_, err = s.Provider.DefaultRights(t.Context())
 	assert.NoError(t, err)
+}
+
+func everyMethodReturnsReadOnlyUser(t T, s Subject) {
+	if s.HoldInDirectory == nil {
+		t.Skipf("the provider has no such users here")
+	}
+	name := uniqueName()
+	id := s.add(t, plainUser(name))
+	require.NoError(t, s.HoldInDirectory(id))
+	before := s.find(t, name)
+	_, updateErr := s.Provider.UpdateUser(t.Context(), id, domain.UserChange{LastName: new("Edited")})
+	_, assignErr := s.Provider.Assign(t.Context(), id, domain.Assignment{Role: s.CarriedRole})
+	for method, err := range map[string]error{
+		"UpdateUser":         updateErr,
+		"Assign":             assignErr,
+		"SetEnabled":         s.Provider.SetEnabled(t.Context(), id, false),
+		"SetRequiredActions": s.Provider.SetRequiredActions(t.Context(), id, []domain.RequiredAction{domain.UpdatePassword}),
+	} {
+		assertKind(t, domain.ReadOnlyUser, err, method+" of a user of a directory")
+	}
+	assert.Equal(t, before, s.find(t, name), "nothing has changed")
+	memberships, err := s.Provider.Memberships(t.Context(), id)
+	require.NoError(t, err)
+	assert.NotContains(t, memberships.Roles, s.CarriedRole)
+	assert.NoError(t, s.Provider.EndSessions(t.Context(), id))
 }

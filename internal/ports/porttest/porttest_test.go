@@ -158,6 +158,7 @@ func TestRun_SkipsWhatNeedsAMissingHook(t *testing.T) {
 		"EndSessions/LetsTheUserSignInAgain",
 		"SetRequiredActions/NamesARefusedFieldOfTheUser",
 		"SendActionsMail/LeadsThroughTheActions",
+		"EveryMethod/ReturnsReadOnlyUser",
 	}
 	for name, test := range map[string]struct {
 		unkept  []domain.Attribute
@@ -195,7 +196,7 @@ func bare(s porttest.Subject) porttest.Subject {
 	s.RefusedUsername, s.RefusedName, s.DisabledAction = "", "", ""
 	s.RefusedAttribute, s.RefusedValue = "", ""
 	s.AdministratorRole, s.KeepsMarks = "", false
-	s.MailedActions, s.SignIn, s.Lock, s.AddSecondFactor, s.RequireLength = nil, nil, nil, nil, nil
+	s.MailedActions, s.SignIn, s.Lock, s.HoldInDirectory, s.AddSecondFactor, s.RequireLength = nil, nil, nil, nil, nil, nil
 	return s
 }
 
@@ -256,6 +257,7 @@ func newSubjectOn(t *testing.T, realm memory.Realm, fault func(*faulty)) porttes
 			return signIn(t, p, username, password)
 		},
 		Lock:            p.Lock,
+		HoldInDirectory: p.HoldInDirectory,
 		AddSecondFactor: func(id domain.UserID) (string, error) { return "otp", p.AddSecondFactor(id, "otp") },
 		RequireLength: func(characters int) error {
 			policy.MinLength = characters

@@ -127,6 +127,9 @@ type Subject struct {
 	SignIn func(username, password string) (outcome Outcome, alive func() bool)
 	// Lock makes the provider lock the user, as after many wrong passwords. Optional.
 	Lock func(username string) error
+	// HoldInDirectory makes the user one of a directory of whom the provider can change
+	// nothing. Optional.
+	HoldInDirectory func(domain.UserID) error
 	// AddSecondFactor gives the user a credential beside the password and returns what the
 	// provider calls that kind. It can be called again for the same user. Optional.
 	AddSecondFactor func(domain.UserID) (kind string, err error)
