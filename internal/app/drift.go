@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -28,10 +29,10 @@ func (s *Service) complete(ctx context.Context, attempt *Attempt, user domain.Us
 	switch failure := domain.AsError(err); {
 	case err == nil:
 		return result, nil
-	case slices.Contains([]domain.Kind{domain.UnknownRole, domain.PrivilegeEscalation, domain.ProtectedUser, domain.Forbidden, domain.RightsHidden}, failure.Kind):
+	case slices.Contains([]domain.Kind{domain.UnknownRole, domain.PrivilegeEscalation, domain.ProtectedUser, domain.Forbidden, domain.RightsHidden, domain.ReadOnlyUser}, failure.Kind):
 		// The caller has asked for the account, which exists, and for no repair.
 		attempt.note(nil, nil)
-		told.Warnings = []string{failure.Message}
+		told.Warnings = []string{cmp.Or(failure.Message, "Nothing was added: the account is managed in a directory.")}
 		return told, nil
 	}
 	return SyncUserResult{}, err

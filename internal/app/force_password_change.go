@@ -9,13 +9,17 @@ import (
 
 // ForcePasswordChange makes the user change the password at the next sign-in. It
 // reports whether that was required already, and writes nothing then. It returns
-// NotFound, ProtectedUser, ActionUnavailable where the realm would not ask for it, and
-// InvalidField when the realm's rules refuse the user's present data. Actors may do it to
-// themselves.
+// NotFound, ProtectedUser, ReadOnlyUser, ActionUnavailable where the realm would not ask for
+// it, and InvalidField when the realm's rules refuse the user's present data. Actors may do
+// it to themselves.
 func (s *Service) ForcePasswordChange(ctx context.Context, attempt *Attempt, username domain.Username) (already bool, err error) {
 	user, err := s.target(ctx, attempt, writes, username)
 	if err != nil {
 		return false, err
+	}
+	if user.PasswordElsewhere {
+		// Asked for a new password that cannot be stored, the user could not sign in any more.
+		return false, &domain.Error{Kind: domain.ReadOnlyUser, Err: errors.New("the password is in a read-only directory")}
 	}
 	available, err := s.Provider.ActionAvailable(ctx, domain.UpdatePassword)
 	switch {

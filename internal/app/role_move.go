@@ -27,6 +27,8 @@ type roleMove struct {
 	// heldRoles and heldGroups are what the user holds directly before.
 	heldRoles  []domain.RealmRole
 	heldGroups []domain.Group
+	// unwritten tells that the user's data cannot be written, so not the Fineract role either.
+	unwritten bool
 	// tookAway tells that something was, or may have been, taken away.
 	tookAway bool
 }
@@ -126,8 +128,10 @@ func (s *Service) settleMove(ctx context.Context, id domain.UserID, move *roleMo
 			}
 		}
 		// The other move has written its own.
-		if _, err := s.Provider.UpdateUser(ctx, id, domain.UserChange{Attributes: withRole(nil, move.fineractRole)}); err != nil {
-			return err
+		if !move.unwritten {
+			if _, err := s.Provider.UpdateUser(ctx, id, domain.UserChange{Attributes: withRole(nil, move.fineractRole)}); err != nil {
+				return err
+			}
 		}
 		_, err = s.carryOut(ctx, id, &rest)
 		move.roles, move.groups = union(move.roles, rest.roles), union(move.groups, rest.groups)

@@ -32,6 +32,41 @@ func TestUpdateUser_NamesARoleThatHasJustGone(t *testing.T) {
 	assert.Equal(t, "The change is incomplete. Please send it again.", domain.AsError(err).Message, "the name was changed before")
 }
 
+// A role is worth more than the attributes that go along with it; a name is not left out.
+func TestUpdateUser_MovesWhoseDataAreReadOnly(t *testing.T) {
+	const unwritten, incomplete = "attributes not stored: ", "The role was not changed: this account is managed in a directory."
+	for name, test := range map[string]struct {
+		in       app.UpdateUserInput
+		fail     string
+		held     domain.RealmRole // in the end
+		warnings []string
+		message  string // of the refusal
+	}{
+		"a role":                  {app.UpdateUserInput{FineractRole: "Loan Officer"}, "UpdateUser", "loan-officer", []string{unwritten + "fineract_role"}, ""},
+		"the role that is held":   {app.UpdateUserInput{FineractRole: "cashier"}, "UpdateUser", "teller", []string{unwritten + "fineract_role"}, ""},
+		"a role and an attribute": {app.UpdateUserInput{FineractRole: "Loan Officer", Change: domain.UserChange{Attributes: domain.Attributes{domain.OfficeID: "7"}}}, "UpdateUser", "loan-officer", []string{unwritten + "fineract_role, office_id"}, ""},
+		"an attribute":            {app.UpdateUserInput{Change: domain.UserChange{Attributes: domain.Attributes{domain.OfficeID: "7"}}}, "UpdateUser", "teller", nil, ""},
+		"a name and a role":       {app.UpdateUserInput{FineractRole: "Loan Officer", Change: domain.UserChange{LastName: new("New")}}, "UpdateUser", "teller", nil, ""},
+		"roles too, after a name": {app.UpdateUserInput{FineractRole: "Loan Officer", Change: domain.UserChange{LastName: new("New")}}, "Assign loan-officer/loan-officers", "teller", nil, incomplete},
+	} {
+		provider := newMovingRealm()
+		id, err := provider.AddUser(veronica(), "", both())
+		require.NoError(t, err)
+		b := newBench(&moving{IdentityProvider: provider, fail: test.fail, err: &domain.Error{Kind: domain.ReadOnlyUser}})
+		result, err := b.update(t, test.in)
+		if test.warnings == nil {
+			require.ErrorIs(t, err, domain.ReadOnlyUser, name)
+			assert.Equal(t, test.message, domain.AsError(err).Message, name)
+		} else {
+			require.NoError(t, err, name)
+			assert.Equal(t, test.warnings, result.Warnings, name)
+		}
+		memberships, err := provider.Memberships(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, []domain.RealmRole{test.held}, memberships.Roles, name)
+	}
+}
+
 // Rights that one gives to oneself are nobody's decision.
 func TestUpdateUser_ActorsCannotChangeTheirOwnRole(t *testing.T) {
 	self := checking(domain.Actor{Username: "veronica", Roles: []string{"admin"}})

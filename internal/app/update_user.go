@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 
 	"user-sync-service/internal/domain"
@@ -185,7 +186,12 @@ func changedFields(user domain.User, change domain.UserChange, move roleMove) (b
 // the end of sessions. It returns what the realm did not keep.
 func (s *Service) update(ctx context.Context, id domain.UserID, change domain.UserChange, move *roleMove) (unstored []domain.Attribute, missing domain.Group, err error) {
 	if !change.IsEmpty() {
-		if unstored, err = s.Provider.UpdateUser(ctx, id, change); err != nil {
+		unstored, err = s.Provider.UpdateUser(ctx, id, change)
+		if errors.Is(err, domain.ReadOnlyUser) && goesWithout(change, *move) {
+			unstored, err = slices.Sorted(maps.Keys(change.Attributes)), nil
+			change, move.unwritten = domain.UserChange{}, true
+		}
+		if err != nil {
 			return nil, "", err
 		}
 	}
@@ -207,10 +213,23 @@ func (s *Service) update(ctx context.Context, id domain.UserID, change domain.Us
 		err = failedWith(err, "The change is incomplete. Please send it again, and log the user out.")
 	case errors.Is(err, domain.UnknownRole) && change.IsEmpty() && !move.tookAway:
 		err = namingRole(err, move.given.Role) // Nothing was changed.
+	case errors.Is(err, domain.ReadOnlyUser) && change.IsEmpty() && !move.tookAway: // The same.
+	case errors.Is(err, domain.ReadOnlyUser):
+		err = failedWith(err, "The role was not changed: this account is managed in a directory.")
 	case err != nil && !errors.Is(err, domain.Partial):
 		err = failedWith(err, "The change is incomplete. Please send it again.")
 	}
 	return unstored, missing, err
+}
+
+// goesWithout reports whether the rest of what was asked for can be done where the user's data
+// cannot be written: a role is worth more than the attributes that go along with it.
+func goesWithout(change domain.UserChange, move roleMove) bool {
+	if change.Email != nil || change.FirstName != nil || change.LastName != nil {
+		return false
+	}
+	_, names := change.Attributes[domain.FineractRoleName]
+	return !move.isEmpty() || names && len(change.Attributes) == 1
 }
 
 // failedWith gives the error another sentence for the administrator.

@@ -142,6 +142,14 @@ func TestForcePasswordChange_KeepsOtherActions(t *testing.T) {
 	assert.ElementsMatch(t, []domain.RequiredAction{domain.VerifyEmail, "CONFIGURE_TOTP", domain.UpdatePassword}, provider.Users()[0].RequiredActions)
 }
 
+// Who must choose a password that cannot be stored cannot sign in any more.
+func TestForcePasswordChange_NotWhereThePasswordIsADirectorys(t *testing.T) {
+	provider := newMock(t)
+	finds(t, provider, domain.User{ID: "7", PasswordElsewhere: true})
+	_, err := forcePasswordChange(t, provider, "anna")
+	require.ErrorIs(t, err, domain.ReadOnlyUser)
+}
+
 func TestForcePasswordChange_WritesNothingWhenRequiredAlready(t *testing.T) {
 	provider := newMock(t)
 	finds(t, provider, domain.User{ID: "7", RequiredActions: []domain.RequiredAction{domain.VerifyEmail, domain.UpdatePassword}})

@@ -17,14 +17,20 @@ func (p *Provider) Assign(ctx context.Context, id domain.UserID, assignment doma
 	} else {
 		err = p.giveRole(ctx, id, assignment.Role)
 	}
-	if err != nil || assignment.Group == "" {
-		return "", err
+	if err != nil {
+		return "", p.whyRefused(ctx, id, err)
+	}
+	if assignment.Group == "" {
+		return "", nil
 	}
 	err = p.groups.Use(ctx, string(assignment.Group), adminapi.Missing, func(joined *group) error {
 		return p.api.JoinGroup(ctx, id, joined.id)
 	})
 	if errors.Is(err, adminapi.Missing) {
 		return assignment.Group, nil
+	}
+	if err != nil {
+		err = p.whyRefused(ctx, id, err)
 	}
 	return "", err
 }

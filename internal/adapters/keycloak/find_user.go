@@ -12,10 +12,12 @@ import (
 // whether marks can be trusted.
 func (p *Provider) FindUser(ctx context.Context, username domain.Username) (domain.User, error) {
 	found, err := p.userNamed(ctx, username)
+	passwordElsewhere, err := p.directoryOf(ctx, found, err)
 	if err != nil {
 		return domain.User{}, err
 	}
 	user := userOf(found)
+	user.PasswordElsewhere = passwordElsewhere
 	if attribute(found, managedBy) != managedByUs {
 		return user, nil
 	}

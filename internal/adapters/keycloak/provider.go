@@ -65,6 +65,7 @@ type Provider struct {
 	actions        *adminapi.Value[*realmActions]
 	profile        *adminapi.Value[*userProfile]
 	account        *adminapi.Value[ownAccount]
+	directories    *adminapi.Value[*directories]
 	administration *adminapi.Value[string] // see loadAdministration
 
 	administrationClient string    // its name
@@ -84,6 +85,7 @@ func New(config Config) *Provider {
 	p.actions = adminapi.NewValue(p.Now, p.loadActions)
 	p.profile = adminapi.NewValue(p.Now, p.loadProfile)
 	p.account = adminapi.NewValue(p.Now, p.loadAccount)
+	p.directories = adminapi.NewValue(p.Now, p.loadDirectories)
 	p.administration = adminapi.NewValue(p.Now, p.loadAdministration)
 	return p
 }
@@ -92,7 +94,7 @@ func New(config Config) *Provider {
 func (p *Provider) Close() {
 	p.api.End()
 	// Those first that make others load.
-	for _, kept := range []interface{ Close() }{p.defaults, p.settings, p.actions, p.profile, p.existence, p.groups, p.roles, p.administration, p.account, p.api} {
+	for _, kept := range []interface{ Close() }{p.defaults, p.settings, p.actions, p.profile, p.directories, p.existence, p.groups, p.roles, p.administration, p.account, p.api} {
 		kept.Close()
 	}
 }

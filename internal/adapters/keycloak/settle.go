@@ -78,6 +78,9 @@ func (p *Provider) write(ctx context.Context, id domain.UserID, send gocloak.Use
 	if errors.Is(err, adminapi.Met) {
 		err = p.api.UpdateUser(ctx, id, send)
 	}
+	if errors.Is(err, adminapi.ReadOnly) || errors.Is(err, adminapi.Failed) {
+		return false, p.whyRefused(ctx, id, err)
+	}
 	if !errors.Is(err, adminapi.Doubled) {
 		return false, err
 	}

@@ -117,6 +117,7 @@ func newStub(t *testing.T) *stub {
 		"GET " + admin:                                       s.realm,
 		"GET " + admin + "/roles/{role}":                     s.role,
 		"GET " + admin + "/group-by-path/{path...}":          s.group,
+		"GET " + admin + "/components":                       s.components,
 		"GET " + admin + "/users":                            s.find,
 		"PUT " + admin + "/users/{id}/groups/{group}":        s.join,
 		"POST " + admin + "/users":                           s.create,
@@ -138,6 +139,9 @@ func newStub(t *testing.T) *stub {
 	s.URL, s.mux = server.URL, mux
 	return s
 }
+
+// components are the directories that the realm has: none.
+func (s *stub) components(w http.ResponseWriter, _ *http.Request) { answerJSON(w, []any{}) }
 
 // shortRoute names a route in tests: "POST users", "GET users/{id}/groups", "POST token",
 // "GET realm".

@@ -31,6 +31,8 @@ const (
 	opGetUser           operation = "get user"
 	opGetUserProfile    operation = "get user profile"
 	opGetActions        operation = "get required actions"
+	opGetDirectories    operation = "get directories"
+	opTryDirectory      operation = "try directory"
 	opGetLock           operation = "get lock"
 	opGetCredentials    operation = "get credentials"
 	opCreateUser        operation = "create user"
@@ -111,6 +113,8 @@ func rules() []rule {
 		{opUnassignRole, http.StatusNotFound, "Role not found", domain.BadAnswer, Missing},
 		{opLeaveGroup, http.StatusNotFound, "Group not found", domain.BadAnswer, Missing},
 		{"", http.StatusNotFound, "User not found", domain.NotFound, ""},
+		// Before 26.4, when a directory is away.
+		{opFindUser, http.StatusBadRequest, "unknown_error", domain.Internal, Failed},
 		// Since 26.7 to names with control characters, which no user can get there.
 		{opFindUser, http.StatusBadRequest, "Blocking invalid query parameter value", domain.NotFound, ""},
 		// The losers of a race get texts that do not say what they lost on.
@@ -119,6 +123,13 @@ func rules() []rule {
 		{opCreateUser, http.StatusConflict, "User exists with same email", domain.EmailConflict, ""},
 		{opCreateUser, http.StatusConflict, "", domain.BadAnswer, Met},
 		{opCreateUser, http.StatusBadRequest, "Could not create user", domain.BadAnswer, Met},
+		// About users of a directory; which words depends on the mode and the version.
+		{"", http.StatusBadRequest, "The user is read-only. The user storage provider", domain.Unavailable, directoryAway},
+		{"", http.StatusBadRequest, "The user is read-only", domain.ReadOnlyUser, ""},
+		{"", http.StatusBadRequest, "User is read only", domain.ReadOnlyUser, ""},
+		{"", http.StatusBadRequest, "Federated storage is not writable", domain.ReadOnlyUser, ""},
+		{"", http.StatusBadRequest, "Could not update user", domain.Internal, Failed}, // in 24, and others
+		{opTryDirectory, http.StatusInternalServerError, "unknown_error", domain.Unavailable, directoryAway},
 		{opUpdateUser, http.StatusConflict, "", domain.BadAnswer, Met},
 		{opChangeUser, http.StatusConflict, "User exists with same email", domain.EmailConflict, ""},
 		{opChangeUser, http.StatusConflict, "", domain.BadAnswer, Met},
@@ -182,8 +193,11 @@ func (x *exchange) refused(status string) *Error {
 	failure := &Error{Outcome: Refused, Code: status, err: failed}
 	if fields := said.fields(); x.status == http.StatusBadRequest && len(fields) > 0 {
 		failed.Kind, failed.Fields = domain.InvalidField, fields
-		if said.isDoubled() {
+		switch {
+		case said.isDoubled():
 			failure.Reason = Doubled
+		case said.isReadOnly():
+			failure.Reason = ReadOnly
 		}
 		return failure
 	}
@@ -192,6 +206,9 @@ func (x *exchange) refused(status string) *Error {
 			failed.Kind, failure.Reason = rule.kind, rule.reason
 			if rule.reason.isSetupFault() {
 				failed.Err = fmt.Errorf("%w: %w", domain.SetupFault(rule.reason), failed.Err)
+			}
+			if rule.reason == directoryAway {
+				failed.Message = "The directory of this account cannot be reached. Please try again later."
 			}
 			break
 		}

@@ -92,6 +92,14 @@ func ruleCases() []ruleCase {
 		{rule{opSendActionsMail, badRequest, "User email missing", domain.NoEmail, ""}, opSendActionsMail, badRequest, `{"errorMessage":"User email missing"}`},
 		{rule{opSendActionsMail, 500, "Failed to send", domain.EmailDeliveryFailed, ""}, opSendActionsMail, 500, `{"errorMessage":"Failed to send execute actions email"}`},
 		{rule{opSendActionsMail, 500, "Failed to send", domain.EmailDeliveryFailed, ""}, opSendActionsMail, 500, `{"errorMessage":"Failed to send execute actions email: Invalid sender address 'null'. Please check the configuration."}`},
+		// Users of a directory.
+		{rule{"", badRequest, "The user is read-only. The user storage provider", domain.Unavailable, directoryAway}, opUpdateUser, badRequest, `{"errorMessage":"The user is read-only. The user storage provider 'ldap' is currently unavailable. Check the server logs for more details."}`},
+		{rule{"", badRequest, "The user is read-only", domain.ReadOnlyUser, ""}, opUpdateUser, badRequest, `{"errorMessage":"The user is read-only. Not possible to write 'enabled' when updating user 'anna'."}`},
+		{rule{"", badRequest, "User is read only", domain.ReadOnlyUser, ""}, opUpdateUser, badRequest, `{"errorMessage":"User is read only!"}`}, // 24
+		{rule{"", badRequest, "Federated storage is not writable", domain.ReadOnlyUser, ""}, opChangeUser, badRequest, `{"errorMessage":"Federated storage is not writable"}`},
+		{rule{"", badRequest, "Could not update user", domain.Internal, Failed}, opUpdateUser, badRequest, `{"errorMessage":"Could not update user!"}`},
+		{rule{opTryDirectory, 500, "unknown_error", domain.Unavailable, directoryAway}, opTryDirectory, 500, `{"error":"unknown_error"}`},
+		{rule{opFindUser, badRequest, "unknown_error", domain.Internal, Failed}, opFindUser, badRequest, `{"error":"unknown_error","error_description":"Cannot parse the JSON"}`},
 		{rule{"", 429, "", domain.Unavailable, ""}, opLogin, 429, ``},
 		{rule{"", 502, "", domain.Unavailable, ""}, opFindUser, 502, `<html>bad gateway</html>`},
 		{rule{"", 503, "", domain.Unavailable, ""}, opCreateUser, 503, ``},

@@ -46,10 +46,14 @@ const (
 	given Reason = "given meanwhile"
 	// Hidden: Keycloak does not show it to the service account, or has another one by now.
 	Hidden Reason = "hidden"
-	// Failed: Keycloak answered 500 to a creation and made no user.
+	// Failed: Keycloak failed at a user, and has made, found or changed none.
 	Failed Reason = "failed"
 	// Doubled: the user has two values where the realm's user profile allows one.
 	Doubled Reason = "doubled value"
+	// ReadOnly: all that keeps the user from being changed is that the fields are read-only.
+	ReadOnly Reason = "read-only"
+	// directoryAway: Keycloak is there, but the directory of the user is not.
+	directoryAway Reason = "directory away"
 	// badLogin: Keycloak does not accept the access token, or the client's secret.
 	badLogin Reason = "bad login"
 )
@@ -132,5 +136,5 @@ func Unclear(err error) bool { return Away(err) || errors.Is(err, domain.BadAnsw
 // isFault reports whether Keycloak is in trouble: it did not refuse something, and the
 // caller did not leave.
 func (e *Error) isFault() bool {
-	return e != nil && Away(e) && e.Code != cancelled && e.Code != "429"
+	return e != nil && Away(e) && e.Code != cancelled && e.Code != "429" && e.Reason != directoryAway
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
+	"slices"
 	"time"
 
 	"github.com/Nerzal/gocloak/v13"
@@ -46,6 +48,34 @@ func (a RequiredAction) isWhole() bool { return a.Alias != "" && a.Enabled != ni
 // RequiredActions returns those that the realm knows.
 func (c *Client) RequiredActions(ctx context.Context) ([]RequiredAction, error) {
 	return list[RequiredAction](ctx, c, opGetActions, nil, "authentication", "required-actions")
+}
+
+// Directory is an LDAP server that the realm takes users from.
+type Directory struct {
+	ID     string              `json:"id"`
+	Kind   string              `json:"providerId"`
+	Config map[string][]string `json:"config"`
+}
+
+func (d Directory) isWhole() bool { return d.ID != "" && d.Kind != "" }
+
+// IsReadOnly reports whether Keycloak may not write to it, passwords included.
+func (d Directory) IsReadOnly() bool { return slices.Contains(d.Config["editMode"], "READ_ONLY") }
+
+// Directories returns those that are in use.
+func (c *Client) Directories(ctx context.Context) ([]Directory, error) {
+	found, err := list[Directory](ctx, c, opGetDirectories, url.Values{"type": {"org.keycloak.storage.UserStorageProvider"}}, "components")
+	return slices.DeleteFunc(found, func(d Directory) bool { return d.Kind != "ldap" || slices.Contains(d.Config["enabled"], "false") }), err
+}
+
+// TryDirectory returns Unavailable when the directory with this id is away. Keycloak has to
+// ask it for a user whom it does not import.
+func (c *Client) TryDirectory(ctx context.Context, id string) error {
+	_, err := read[User](ctx, c, opTryDirectory, nil, "users", "f:"+id+":-")
+	if errors.Is(err, domain.NotFound) {
+		return nil
+	}
+	return err
 }
 
 // UserProfile is what the realm says of the attributes that its users have.

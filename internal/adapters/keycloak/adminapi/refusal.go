@@ -1,6 +1,9 @@
 package adminapi
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // refusal is the body of Keycloak's refusals, in all of its forms.
 type refusal struct {
@@ -40,6 +43,16 @@ func (r refusal) isDoubled() bool {
 	return false
 }
 
+// readOnlyField is Keycloak's word for a field that must not be written.
+const readOnlyField = "error-user-attribute-read-only"
+
+// isReadOnly reports whether it is all about fields that must not be written.
+func (r refusal) isReadOnly() bool {
+	return !slices.ContainsFunc(append(r.Errors, r), func(violation refusal) bool {
+		return violation.Field != "" && violation.ErrorMessage != readOnlyField
+	})
+}
+
 // fieldProblem translates the message keys of Keycloak's user profile. Other texts are
 // a realm's own; they are not passed on.
 func fieldProblem(key string) string {
@@ -52,7 +65,7 @@ func fieldProblem(key string) string {
 		return "contains a character that is not allowed"
 	case "error-invalid-email":
 		return "must be an e-mail address"
-	case "error-user-attribute-read-only":
+	case readOnlyField:
 		return "must not be changed"
 	default:
 		return "is not allowed by the rules of the realm"
@@ -69,6 +82,7 @@ func (r refusal) forLog() string {
 		said = append(said, violation.ErrorMessage, violation.Field)
 	}
 	for _, text := range said {
+		text, _, _ = strings.Cut(text, " when updating user ") // Its name comes next.
 		for word := range strings.FieldsSeq(text) {
 			switch {
 			case strings.Contains(word, "@"):

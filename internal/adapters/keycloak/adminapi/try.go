@@ -14,7 +14,7 @@ func tryOnce(ctx context.Context, op operation, send func(ctx context.Context) e
 	x = &exchange{op: op}
 	tryCtx := httptrace.WithClientTrace(context.WithValue(ctx, exchangeKey{}, x), x.trace())
 	failure = classify(ctx, x, send(tryCtx))
-	if failure != nil && Away(failure) {
+	if failure != nil && Away(failure) && failure.Reason != directoryAway {
 		failure.after = retryAfter(x.header, time.Now())
 		deadline, limited := ctx.Deadline()
 		inTime := ctx.Err() == nil && (!limited || time.Until(deadline) > failure.after)

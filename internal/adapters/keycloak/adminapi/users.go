@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strings"
 
 	"github.com/Nerzal/gocloak/v13"
 
@@ -28,6 +29,17 @@ type User struct {
 	Access struct {
 		Manage *bool `json:"manage"`
 	} `json:"access"`
+	// Link is the id of the directory that the user was imported from, if there is one.
+	Link string `json:"federationLink"`
+}
+
+// Directory returns the id of the directory that the user is kept in, "" for none. Of users
+// whom Keycloak does not import, the id of the user names it.
+func (u User) Directory() string {
+	if parts := strings.Split(string(u.ID), ":"); len(parts) > 2 && parts[0] == "f" {
+		return parts[1]
+	}
+	return u.Link
 }
 
 func (u User) isWhole() bool { return u.ID != "" && u.Username != "" }
