@@ -37,6 +37,9 @@ const DirectoryPassword = "Fr0m&The-D1rectory"
 // ErrUnavailable when this machine has no JDK, or no server and cannot get one.
 func StartDirectory(ctx context.Context, usernames ...string) (*Directory, error) {
 	java, err := findJava()
+	if err == nil {
+		_, err = exec.LookPath("javac") // The server's program is compiled as it starts.
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}

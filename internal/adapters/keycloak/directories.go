@@ -30,7 +30,8 @@ func (p *Provider) loadDirectories(ctx context.Context) (*directories, time.Dura
 // outcome may depend: before 26.4 Keycloak refuses to look then; since, it finds nobody, or
 // shows a user of that directory as switched off and maybe without a name and an address.
 func (p *Provider) directoryOf(ctx context.Context, found adminapi.User, err error) (readOnly bool, _ error) {
-	isTheirs := err == nil && found.Directory() != ""
+	directory, _ := found.Directory()
+	isTheirs := err == nil && directory != ""
 	isMissing := errors.Is(err, domain.NotFound) || errors.Is(err, adminapi.Failed)
 	if !isTheirs && !isMissing {
 		return false, err
@@ -40,13 +41,13 @@ func (p *Provider) directoryOf(ctx context.Context, found adminapi.User, err err
 		return false, loadErr
 	}
 	for id := range *all {
-		if isMissing || id == found.Directory() && !found.Enabled {
+		if isMissing || id == directory && !found.Enabled {
 			if err := p.api.TryDirectory(ctx, id); err != nil {
 				return false, err
 			}
 		}
 	}
-	return (*all)[found.Directory()], err
+	return (*all)[directory], err
 }
 
 // whyRefused returns a clearer error for a write that Keycloak refused or failed at, if the
@@ -57,10 +58,10 @@ func (p *Provider) whyRefused(ctx context.Context, id domain.UserID, err error) 
 		return err
 	}
 	user, readErr := p.api.User(ctx, id)
-	switch directory := user.Directory(); {
+	switch directory, imported := user.Directory(); {
 	case readErr != nil || directory == "":
 		return err
-	case failure.Reason == adminapi.ReadOnly, user.Link == "": // Not imported, and the directory is there.
+	case failure.Reason == adminapi.ReadOnly, !imported: // And the directory is there, or there would be no answer.
 		return &domain.Error{Kind: domain.ReadOnlyUser, Err: err}
 	default:
 		return cmp.Or(p.api.TryDirectory(ctx, directory), err)

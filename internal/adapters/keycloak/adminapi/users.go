@@ -33,13 +33,14 @@ type User struct {
 	Link string `json:"federationLink"`
 }
 
-// Directory returns the id of the directory that the user is kept in, "" for none. Of users
-// whom Keycloak does not import, the id of the user names it.
-func (u User) Directory() string {
-	if parts := strings.Split(string(u.ID), ":"); len(parts) > 2 && parts[0] == "f" {
-		return parts[1]
+// Directory returns the id of the directory that the user is kept in, "" for none, and
+// whether Keycloak has imported the user. If not, the user's id names the directory.
+func (u User) Directory() (id string, imported bool) {
+	if rest, ok := strings.CutPrefix(string(u.ID), "f:"); ok {
+		id, _, _ = strings.Cut(rest, ":")
+		return id, false
 	}
-	return u.Link
+	return u.Link, u.Link != ""
 }
 
 func (u User) isWhole() bool { return u.ID != "" && u.Username != "" }
