@@ -84,9 +84,7 @@ func TestLoad_ReadsEachVariable(t *testing.T) {
 		check       func(t *testing.T, config Config)
 	}{
 		{"KEYCLOAK_URL", "http://kc:8080/", func(t *testing.T, c Config) { assert.Equal(t, "http://kc:8080", c.KeycloakURL) }},
-		{"KEYCLOAK_URL", "http://kc:8080/auth", func(t *testing.T, c Config) { assert.Equal(t, "http://kc:8080", c.KeycloakURL) }},
-		{"KEYCLOAK_URL", "http://kc:8080/auth/", func(t *testing.T, c Config) { assert.Equal(t, "http://kc:8080", c.KeycloakURL) }},
-		{"KEYCLOAK_URL", "http://kc:8080/sso/auth", func(t *testing.T, c Config) { assert.Equal(t, "http://kc:8080/sso", c.KeycloakURL) }},
+		{"KEYCLOAK_URL", "http://kc:8080/auth/", func(t *testing.T, c Config) { assert.Equal(t, "http://kc:8080/auth", c.KeycloakURL) }},
 		{"PORT", "0", func(t *testing.T, c Config) { assert.Zero(t, c.Port) }},
 		{"KEYCLOAK_TIMEOUT", "700ms", func(t *testing.T, c Config) { assert.Equal(t, duration(700*time.Millisecond), c.KeycloakTimeout) }},
 		{"KEYCLOAK_TIMEOUT", "9", func(t *testing.T, c Config) { assert.Equal(t, duration(9*time.Second), c.KeycloakTimeout) }},

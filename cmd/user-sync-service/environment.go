@@ -32,7 +32,7 @@ func Load() (Config, error) {
 	if config.roles = roles; len(faults) > 0 {
 		return Config{}, configError(faults)
 	}
-	config.KeycloakURL = strings.TrimSuffix(strings.TrimRight(config.KeycloakURL, "/"), "/auth")
+	config.KeycloakURL = strings.TrimRight(config.KeycloakURL, "/")
 	return config, nil
 }
 

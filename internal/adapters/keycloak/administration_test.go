@@ -302,13 +302,13 @@ func TestAdministration_OfNoOtherAccount(t *testing.T) {
 	id := domain.UserID(s.plant(administrator()))
 	other := s.plant(stubUser{Username: "service-account-other"})
 	s.answers("GET users", 1, saying(200, "application/json",
-		`[{"id":"`+other+`","username":"service-account-other"},{"id":"service-account","username":"Service-Account-user-sync-service"}]`))
+		`[{"id":"`+other+`","username":"service-account-other"},{"id":"service-account","username":"Service-Account-`+stubClient+`"}]`))
 	held, err := s.provider(t).Privileges(t.Context(), id, nil)
 	require.NoError(t, err)
 	assert.Equal(t, []domain.RealmRole{"realm-admin"}, held.Roles)
 }
 
-// Keycloak keeps usernames in lower case, also those of its service accounts.
+// Keycloak puts usernames into lower case itself, in Java's way.
 func TestAdministration_OfAClientWithCapitals(t *testing.T) {
 	s := newStub(t)
 	s.answers("POST token", 1, func(w http.ResponseWriter, _ *http.Request) {
@@ -318,6 +318,6 @@ func TestAdministration_OfAClientWithCapitals(t *testing.T) {
 	lookUp := s.watch("GET users", http.StatusInternalServerError)
 	p := s.provider(t, func(config *keycloak.Config) { config.ClientID = "User-Sync" })
 	require.ErrorIs(t, p.Check(t.Context()), domain.BadAnswer)
-	assert.Equal(t, "service-account-user-sync", lookUp.query.Get("username"))
+	assert.Equal(t, "service-account-User-Sync", lookUp.query.Get("username"))
 	assert.Equal(t, "true", lookUp.query.Get("exact"))
 }

@@ -17,6 +17,7 @@ import (
 // set-up.
 func (p *Provider) Check(ctx context.Context) error {
 	ctx = adminapi.BypassBulkhead(ctx)
+	p.api.CheckBaseURL(ctx)
 	err := p.checkSetup(ctx)
 	if errors.Is(err, adminapi.RightMissing) {
 		p.api.ForgetToken(ctx) // So that a right counts as soon as it is given.
@@ -59,13 +60,14 @@ type ownAccount struct {
 // loadAccount reads it. Keycloak tells with each user whether it may be changed; the claims
 // of a token do not always have the rights, and not those of this moment.
 func (p *Provider) loadAccount(ctx context.Context) (ownAccount, time.Duration, error) {
-	username := "service-account-" + strings.ToLower(p.ClientID)
+	// In the client's own letters: Keycloak puts some into lower case in another way than Go.
+	username := "service-account-" + p.ClientID
 	users, err := p.api.UsersNamed(ctx, username)
 	if err != nil {
 		return ownAccount{}, 0, err
 	}
 	for _, user := range users {
-		if !strings.EqualFold(user.Username, username) {
+		if len(users) > 1 && !strings.EqualFold(user.Username, username) {
 			continue
 		}
 		return ownAccount{id: user.ID, manages: user.Access.Manage == nil || *user.Access.Manage}, rightsLifetime, nil

@@ -119,6 +119,55 @@ func TestTokenActive_AnswersThatSayNothing(t *testing.T) {
 	}
 }
 
+// Since 26.6 a client may insist on one of the two ways to show its secret.
+func TestTokenActive_ShowsTheSecretAsTheClientWantsIt(t *testing.T) {
+	s := newStub(t)
+	s.active[callerToken] = true
+	p := s.provider(t)
+	for _, inForm := range []bool{true, false} {
+		s.change(func() { s.inForm = inForm })
+		for calls := range 2 {
+			_, active, err := p.TokenActive(t.Context(), callerToken)
+			require.NoError(t, err)
+			assert.True(t, active)
+			assert.Len(t, s.taken(), 2-calls, "once it is known, each is one call")
+		}
+	}
+}
+
+// Introspection says no for two reasons; the admin API tells them apart.
+func TestTokenHonoured(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		with     http.HandlerFunc
+		honoured bool
+		kind     domain.Kind // empty: none
+	}{
+		"dead":            {saying(401, "application/json", `{"error":"HTTP 401 Unauthorized"}`), false, ""},
+		"without rights":  {saying(403, "application/json", `{"error":"HTTP 403 Forbidden"}`), true, ""},
+		"with rights":     {saying(200, "application/json", `{"realm":"bank"}`), true, ""},
+		"no answer of it": {saying(404, "text/html", ""), false, domain.BadAnswer},
+		"starting":        {saying(503, "text/html", ""), false, domain.Unavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStub(t)
+			s.answers("GET realm", always, func(w http.ResponseWriter, r *http.Request) {
+				assert.Equal(t, "Bearer "+callerToken, r.Header.Get("Authorization"))
+				c.with(w, r)
+			})
+			honoured, err := s.provider(t).TokenHonoured(t.Context(), callerToken)
+			assert.Equal(t, c.honoured, honoured)
+			if c.kind == "" {
+				require.NoError(t, err)
+			} else {
+				assertOnlyKind(t, c.kind, err)
+			}
+			assert.NotContains(t, s.taken(), "POST token", "it is the caller's token that is asked about")
+		})
+	}
+}
+
 func TestTokenActive_WithAWrongSecretIsOurFault(t *testing.T) {
 	s := newStub(t)
 	p := s.provider(t, func(config *keycloak.Config) { config.ClientSecret = secretOf("wrong") })

@@ -102,6 +102,9 @@ func (p *Provider) Close() {
 // State returns the present state.
 func (p *Provider) State() State { return p.api.State() }
 
+// BaseURL returns the base URL that counts, as far as that is known: see Config.URL.
+func (p *Provider) BaseURL(ctx context.Context) string { return p.api.BaseURL(ctx) }
+
 // TokenActive asks Keycloak with the service's own client.
 func (p *Provider) TokenActive(ctx context.Context, token string) (owner domain.Actor, active bool, err error) {
 	answer, err := p.api.Introspect(ctx, token)
@@ -115,6 +118,11 @@ func (p *Provider) TokenActive(ctx context.Context, token string) (owner domain.
 		}
 	}
 	return owner, true, nil
+}
+
+// TokenHonoured asks Keycloak in the name of the token.
+func (p *Provider) TokenHonoured(ctx context.Context, token string) (bool, error) {
+	return p.api.Honours(ctx, token)
 }
 
 // EndSessions logs the user out everywhere.

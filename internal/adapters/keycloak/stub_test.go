@@ -25,7 +25,7 @@ import (
 // The stub's realm and the client it accepts. The secret has what a client must encode.
 const (
 	stubRealm  = "bank"
-	stubClient = "user-sync-service"
+	stubClient = "svc:a/b é+100%"
 	stubSecret = "a%41+b c&d=é"
 )
 
@@ -39,6 +39,7 @@ type stub struct {
 	mu         sync.Mutex
 	name       string               // of the realm
 	secret     string               // that the client has to know
+	inForm     bool                 // the secret must be in the form, not in the header
 	users      map[string]*stubUser // by id
 	account    *stubUser            // the service account's own; nil: none
 	roles      map[string]string    // realm roles, name to id
@@ -289,11 +290,18 @@ func (s *stub) authenticate(w http.ResponseWriter, r *http.Request) bool {
 	id, secret, _ := strings.Cut(string(plain), ":")
 	id, errID := url.QueryUnescape(id)
 	secret, errSecret := url.QueryUnescape(secret)
+	if s.inForm {
+		id, secret = r.PostFormValue("client_id"), r.PostFormValue("client_secret")
+	}
 	switch {
 	case r.PathValue("realm") != s.name:
 		answer(w, http.StatusNotFound, `{"error":"Realm does not exist"}`)
 	case errID != nil || errSecret != nil:
 		answer(w, http.StatusBadRequest, `{"error":"invalid_request","error_description":"Unexpected error when authenticating client"}`)
+	case s.inForm != (encoded == ""):
+		answer(w, http.StatusUnauthorized, `{"error":"unauthorized_client","error_description":"Invalid method used to get client secret. Client requires method 'client_secret_…' to obtain client secret from the request"}`)
+	case r.PostFormValue("client_id") != "" && r.PostFormValue("client_id") != id: // The form wins.
+		answer(w, http.StatusUnauthorized, `{"error":"invalid_client","error_description":"Invalid client or Invalid client credentials"}`)
 	case id != stubClient || secret != s.secret:
 		answer(w, http.StatusUnauthorized, `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`)
 	default:

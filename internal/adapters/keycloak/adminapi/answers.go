@@ -19,6 +19,7 @@ type operation string
 const (
 	opLogin             operation = "log in"
 	opIntrospectToken   operation = "introspect token"
+	opTryToken          operation = "try token"
 	opGetRealm          operation = "get realm"
 	opGetRole           operation = "get role"
 	opGetRoleParts      operation = "get role parts"
@@ -186,9 +187,7 @@ func classify(ctx context.Context, x *exchange, err error) *Error {
 
 // refused says what an answer means that is no success.
 func (x *exchange) refused(status string) *Error {
-	var said refusal
-	// A body that is not Keycloak's says nothing, and then the rules without a text fit.
-	_ = json.Unmarshal(x.body, &said)
+	said := x.said()
 	failed := &domain.Error{Err: fmt.Errorf("%s: status %s: %s", x.op, status, said.forLog())}
 	failure := &Error{Outcome: Refused, Code: status, err: failed}
 	if fields := said.fields(); x.status == http.StatusBadRequest && len(fields) > 0 {
@@ -218,6 +217,13 @@ func (x *exchange) refused(status string) *Error {
 		failure.Outcome = Unknown
 	}
 	return failure
+}
+
+// said is what the body of a refusal says: nothing if it is not Keycloak's own, and then the
+// rules without a text fit.
+func (x *exchange) said() (said refusal) {
+	_ = json.Unmarshal(x.body, &said)
+	return said
 }
 
 // connectionFailure says what a failed connection means. That the caller has left is not

@@ -24,7 +24,8 @@ import (
 
 // Config says which realm to speak to, as whom, and who observes it.
 type Config struct {
-	// URL is the server's base URL, under which it has /realms and /admin. Keycloak
+	// URL is the server's base URL, under which it has /realms and /admin, without a slash at
+	// its end. An "/auth" there counts unless Keycloak answers only without it. Keycloak
 	// refuses a token that was fetched under another host name.
 	URL      string
 	Realm    string
@@ -55,20 +56,22 @@ type Config struct {
 type Client struct {
 	Config
 	gocloak *gocloak.GoCloak
+	base    *base
 	realm   string // escaped for a path
 	admin   string // the address of the realm in the admin API
-	// introspection is the address that tells about tokens.
-	introspection string
-	secret        clientSecret
-	tokens        *Value[string]
-	tracer        trace.Tracer
-	bounds        bounds
-	mailBounds    bounds
-	underWay      atomic.Int64              // tries
-	loggedIn      atomic.Pointer[time.Time] // when; nil: not yet
-	pool          *http.Transport           // nil when the transport was given
-	open          context.Context           // ends with Close, and every call with it
-	end           context.CancelFunc
+	openID  string // the address of the realm's OpenID Connect
+	// secretInForm says how the realm wants the client's secret: in the form, or in the header.
+	secretInForm atomic.Bool
+	secret       clientSecret
+	tokens       *Value[string]
+	tracer       trace.Tracer
+	bounds       bounds
+	mailBounds   bounds
+	underWay     atomic.Int64              // tries
+	loggedIn     atomic.Pointer[time.Time] // when; nil: not yet
+	pool         *http.Transport           // nil when the transport was given
+	open         context.Context           // ends with Close, and every call with it
+	end          context.CancelFunc
 }
 
 // New makes a Client, which makes no call yet. Close it after use.
@@ -91,25 +94,30 @@ func New(config Config) *Client {
 	if config.Timing == (Timing{}) {
 		config.Timing = UsualTiming()
 	}
+	var pool *http.Transport
+	if config.Transport == nil {
+		pool = newTransport(config.CallTimeout, config.MaxConcurrency)
+		config.Transport = pool
+	}
+	realm := url.PathEscape(config.Realm)
+	base := newBase(config, realm)
 	c := &Client{
 		Config:  config,
-		gocloak: gocloak.NewClient(config.URL),
-		realm:   url.PathEscape(config.Realm),
+		gocloak: gocloak.NewClient(base.given),
+		base:    base,
+		admin:   base.given + "/admin/realms/" + realm,
+		openID:  base.given + "/realms/" + realm + "/protocol/openid-connect",
+		pool:    pool,
+		realm:   realm,
 		tracer:  config.Traces.Tracer("user-sync-service/internal/adapters/keycloak"),
 		bounds:  newBounds(config.MaxConcurrency, config.Timing),
 	}
 	c.mailBounds = c.bounds.mailBounds(config.Timing)
-	c.admin, _ = url.JoinPath(config.URL, "admin", "realms", c.realm) // A URL that is none fails with each call.
-	c.introspection, _ = url.JoinPath(config.URL, "realms", c.realm, "protocol/openid-connect/token/introspect")
 	c.open, c.end = context.WithCancel(context.Background())
 	c.secret.read, c.secret.reread = config.ClientSecret, c.secretReread
 	c.tokens = NewValue(config.Now, c.logIn)
-	if config.Transport == nil {
-		c.pool = newTransport(config.CallTimeout, config.MaxConcurrency)
-		config.Transport = c.pool
-	}
 	// A client of our own: gocloak's default one keeps cookies and follows redirects.
-	client := resty.NewWithClient(&http.Client{Transport: exchangeTransport{next: config.Transport}})
+	client := resty.NewWithClient(&http.Client{Transport: exchangeTransport{base}})
 	client.SetLogger(silence{}) // It would write lines of its own beside the log.
 	c.gocloak.SetRestyClient(client)
 	return c
@@ -152,6 +160,12 @@ func (c *Client) leaveConnections() {
 		c.pool.CloseIdleConnections()
 	}
 }
+
+// BaseURL returns the base URL that counts, as far as that is known: see Config.URL.
+func (c *Client) BaseURL(ctx context.Context) string { return c.base.address(ctx) }
+
+// CheckBaseURL asks again whether the configured URL is not Keycloak's, if that was so.
+func (c *Client) CheckBaseURL(ctx context.Context) { c.base.askAgain(ctx) }
 
 // State is what the client can tell of itself at any time.
 type State struct {

@@ -2,14 +2,10 @@ package adminapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"time"
-
-	"github.com/Nerzal/gocloak/v13"
 
 	"user-sync-service/internal/domain"
 )
@@ -125,32 +121,39 @@ type access struct {
 // Introspect asks about a caller's access token. From 26.7 on Keycloak calls only those
 // active that name this client in their audience.
 func (c *Client) Introspect(ctx context.Context, token string) (Introspection, error) {
-	var answer Introspection
-	err := c.asClient(ctx, opIntrospectToken, func(ctx context.Context, id, secret string) error {
-		// As an access token: gocloak asks about another kind, and is not told the owner.
-		_, err := c.gocloak.GetRequestWithBasicAuth(ctx, id, secret).SetDoNotParseResponse(true).
-			SetFormData(map[string]string{"token": token, "token_type_hint": "access_token"}).
-			Post(c.introspection)
-		if x := exchangeOf(ctx); err == nil && x.status < http.StatusMultipleChoices {
-			answer = Introspection{}
-			err = json.Unmarshal(x.body, &answer)
-		}
-		return err
-	})
+	// As an access token: of another kind the owner is not told.
+	form := map[string]string{"token": token, "token_type_hint": "access_token"}
+	answer, err := asClient[Introspection](ctx, c, opIntrospectToken, "token/introspect", form)
 	if err == nil && answer.Active == nil {
 		err = badAnswer(opIntrospectToken, "an answer that does not say whether the token is active")
 	}
 	return answer, err
 }
 
-// logIn fetches an access token for the service account.
-func (c *Client) logIn(ctx context.Context) (token string, lifetime time.Duration, err error) {
-	var jwt *gocloak.JWT
-	err = c.asClient(BypassBulkhead(ctx), opLogin, func(ctx context.Context, id, secret string) (err error) {
-		jwt, err = c.gocloak.LoginClient(ctx, id, secret, c.realm)
+// Honours reports whether Keycloak honours a caller's access token. Introspection also says
+// no to a client that the token is not meant for; the admin API takes any token, and refuses
+// a dead one in another way than one without rights.
+func (c *Client) Honours(ctx context.Context, token string) (bool, error) {
+	err := c.do(ctx, opTryToken, func(ctx context.Context) error {
+		_, err := c.gocloak.GetRequestWithBearerAuth(ctx, token).SetDoNotParseResponse(true).Get(c.admin)
 		return err
 	})
-	if err == nil && jwt.AccessToken == "" {
+	switch {
+	case errors.Is(err, badLogin):
+		return false, nil
+	case err != nil && asFailure(err).Code == "403":
+		return true, nil
+	}
+	return err == nil, err
+}
+
+// logIn fetches an access token for the service account.
+func (c *Client) logIn(ctx context.Context) (token string, lifetime time.Duration, err error) {
+	answer, err := asClient[struct {
+		AccessToken string `json:"access_token"`
+		ExpiresIn   int    `json:"expires_in"` // seconds
+	}](BypassBulkhead(ctx), c, opLogin, "token", map[string]string{"grant_type": "client_credentials"})
+	if err == nil && answer.AccessToken == "" {
 		err = badAnswer(opLogin, "an answer without an access token")
 	}
 	if err != nil {
@@ -162,7 +165,7 @@ func (c *Client) logIn(ctx context.Context) (token string, lifetime time.Duratio
 		return "", 0, &failure
 	}
 	c.loggedIn.Store(new(c.Now()))
-	lifetime = time.Duration(jwt.ExpiresIn) * time.Second
+	lifetime = time.Duration(answer.ExpiresIn) * time.Second
 	// Renewed early, so that no token expires on its way to Keycloak.
-	return jwt.AccessToken, lifetime - min(30*time.Second, lifetime/5), nil
+	return answer.AccessToken, lifetime - min(30*time.Second, lifetime/5), nil
 }

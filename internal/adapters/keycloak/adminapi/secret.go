@@ -2,7 +2,9 @@ package adminapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -67,10 +69,11 @@ func (s *clientSecret) wasAccepted() bool {
 // SecretTries is how often the secrets are tried when Keycloak refuses all of them.
 const SecretTries = 5
 
-// asClient makes a call as the service's own client. That Keycloak refuses a secret which
-// it used to accept is a rotation, most likely, whose other half is about to come: so the
-// secret is read again, after pauses that get longer.
-func (c *Client) asClient(ctx context.Context, op operation, send func(ctx context.Context, id, secret string) error) error {
+// asClient posts a form to an endpoint of the realm's OpenID Connect as the service's own
+// client, and returns the answer. That Keycloak refuses a secret which it used to accept is
+// a rotation, most likely, whose other half is about to come: so the secret is read again,
+// after pauses that get longer.
+func asClient[T any](ctx context.Context, c *Client, op operation, endpoint string, form map[string]string) (T, error) {
 	ctx, cancel := c.UntilClosed(ctx)
 	defer cancel()
 	retries := retrypolicy.NewBuilder[any]().
@@ -79,26 +82,30 @@ func (c *Client) asClient(ctx context.Context, op operation, send func(ctx conte
 		WithBackoffFactor(c.Timing.SecretPause, time.Minute, 2).
 		ReturnLastFailure().
 		Build()
+	var answer T
 	var failure error = notSent(op, domain.Unavailable, "the caller left")
 	_ = failsafe.With[any](retries).WithContext(ctx).Run(func() error {
-		failure = c.withSecrets(ctx, op, send)
+		failure = c.withSecrets(ctx, op, func(ctx context.Context, secret string) error {
+			err := c.post(ctx, endpoint, form, secret)
+			if x := exchangeOf(ctx); err == nil && x.status < http.StatusMultipleChoices {
+				answer = *new(T)
+				err = json.Unmarshal(x.body, &answer)
+			}
+			return err
+		})
 		return failure
 	}) // That may be less than the latest failure: the end of the context.
-	return failure
+	return answer, failure
 }
 
 // withSecrets makes the call with each secret there is until one is accepted.
-func (c *Client) withSecrets(ctx context.Context, op operation, send func(ctx context.Context, id, secret string) error) error {
+func (c *Client) withSecrets(ctx context.Context, op operation, send func(ctx context.Context, secret string) error) error {
 	secrets, err := c.secret.candidates()
 	if err != nil {
 		return notSent(op, domain.Internal, err.Error())
 	}
 	for _, secret := range secrets {
-		err = c.do(ctx, op, func(ctx context.Context) error {
-			// RFC 6749, section 2.3.1: both are form-encoded before they are put into the
-			// Basic header, and Keycloak decodes them. gocloak leaves that to us.
-			return send(ctx, url.QueryEscape(c.ClientID), url.QueryEscape(secret.Reveal()))
-		})
+		err = c.do(ctx, op, func(ctx context.Context) error { return send(ctx, secret.Reveal()) })
 		if err == nil {
 			c.secret.accepted(secret)
 		}
@@ -113,6 +120,32 @@ func (c *Client) withSecrets(ctx context.Context, op operation, send func(ctx co
 // for an unknown client is the same.
 func refusesSecret(err error) bool {
 	return errors.Is(err, badLogin) || errors.Is(err, SecretRefused)
+}
+
+// post sends a form with the client's id and secret, and returns the body of the answer. It
+// goes past gocloak's log-in, which sends the id a second time, in the form: one of the two
+// is encoded wrongly, and Keycloak goes by the form.
+func (c *Client) post(ctx context.Context, endpoint string, form map[string]string, secret string) error {
+	send := func(inForm bool) error {
+		request := c.gocloak.GetRequest(ctx).SetDoNotParseResponse(true).SetFormData(form)
+		if inForm {
+			request.SetFormData(map[string]string{"client_id": c.ClientID, "client_secret": secret})
+		} else {
+			// RFC 6749, section 2.3.1: both are form-encoded first. Else "%", "+" and a colon
+			// in the id would read as something else.
+			request.SetBasicAuth(url.QueryEscape(c.ClientID), url.QueryEscape(secret))
+		}
+		_, err := request.Post(c.openID + "/" + endpoint)
+		return err
+	}
+	inForm := c.secretInForm.Load()
+	err := send(inForm)
+	if err == nil && exchangeOf(ctx).said().says("Invalid method used to get client secret") {
+		// Since 26.6 a client may insist on one of the two.
+		c.secretInForm.Store(!inForm)
+		err = send(!inForm)
+	}
+	return err
 }
 
 // secretReread tells the operators of a change, and of a secret that cannot be read.

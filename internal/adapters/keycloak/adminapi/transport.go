@@ -65,13 +65,11 @@ func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{})
 // context, and lets only such answers through to gocloak as gocloak can read. An
 // unchecked 200 with an HTML page would read as "no such user", and a redirect as a
 // successful write.
-type exchangeTransport struct {
-	next http.RoundTripper
-}
+type exchangeTransport struct{ base *base }
 
 func (t exchangeTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := exchangeOf(req.Context())
-	resp, err := t.next.RoundTrip(traced(req))
+	resp, err := t.base.next.RoundTrip(traced(t.base.moved(req)))
 	if err != nil {
 		x.err = err
 		return nil, err
