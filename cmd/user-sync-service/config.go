@@ -14,8 +14,8 @@ import (
 
 // Config is what the service reads from its environment.
 type Config struct {
-	// KeycloakURL is the base URL of the server. A trailing "/" and a trailing "/auth",
-	// which Keycloak no longer serves, are taken off.
+	// KeycloakURL is the base URL of the server. A trailing "/" is taken off, and a trailing
+	// "/auth" where Keycloak answers only without it.
 	KeycloakURL string `envconfig:"KEYCLOAK_URL"`
 	// KeycloakRealm is the realm whose users are synced.
 	KeycloakRealm string `envconfig:"KEYCLOAK_REALM"`
@@ -70,7 +70,8 @@ type Config struct {
 	// roles too, if those may read.
 	AuthReadRoles list[string] `envconfig:"AUTH_READ_ROLES"`
 	// AuthIntrospection says when the realm is asked whether a token is still active:
-	// "writes" or "off". Off, a disabled administrator can write until the token expires.
+	// "writes" or "off". Off, a disabled administrator can write until the token expires, and
+	// a token that leaves out the username or the roles ("lightweight") is of no use.
 	AuthIntrospection string `envconfig:"AUTH_INTROSPECTION" default:"writes"`
 	// TrustedOrigins are the web app's own origins, such as https://admin.bank.example,
 	// where a gateway does not pass its Host on as it was.

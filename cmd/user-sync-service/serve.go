@@ -55,7 +55,7 @@ func serveKeycloak(ctx context.Context, stdout io.Writer) error {
 	})
 	defer provider.Close()
 	tokens := accesstoken.New(accesstoken.Config{
-		URL:      config.KeycloakURL,
+		URL:      provider.BaseURL,
 		Realm:    config.KeycloakRealm,
 		Issuers:  config.AuthIssuers,
 		Clients:  config.AuthClients,

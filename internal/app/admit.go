@@ -69,11 +69,16 @@ func sameSite(caller Caller) error {
 	}
 }
 
+// verify returns whose token it is. Where the token does not even say that, the identity
+// provider is asked.
 func (s *Service) verify(ctx context.Context, token string) (domain.Actor, error) {
 	actor, err := s.Verifier.Verify(ctx, token)
 	// In whatever way the provider's keys could not be had, the caller can only wait.
 	if err != nil && slices.Contains([]domain.Kind{domain.Timeout, domain.BadAnswer}, domain.AsError(err).Kind) {
 		err = &domain.Error{Kind: domain.Unavailable, Err: err}
+	}
+	if err == nil && actor.Name() == "" {
+		return s.identify(ctx, actor, token)
 	}
 	return actor, err
 }
@@ -85,11 +90,21 @@ func (s *Service) mayAct(ctx context.Context, attempt *Attempt, token string) (e
 	if writes {
 		roles = s.Access.WriteRoles
 	}
-	if !attempt.event.Actor.HasAnyRole(roles) {
-		return lacksRole(attempt.event.Actor.Roles, roles)
+	actor := &attempt.event.Actor
+	if actor.Incomplete && !actor.HasAnyRole(roles) {
+		if *actor, err = s.identify(ctx, *actor, token); err != nil {
+			return err
+		}
+	}
+	switch {
+	case actor.HasAnyRole(roles):
+	case actor.Incomplete:
+		return untold("neither the token nor introspection tells any roles")
+	default:
+		return lacksRole(actor.Roles, roles)
 	}
 	if writes && s.Introspector != nil {
-		attempt.event.Actor, err = s.mayStillWrite(ctx, attempt.event.Actor, token)
+		*actor, err = s.mayStillWrite(ctx, *actor, token)
 	}
 	return err
 }
@@ -103,10 +118,11 @@ func (s *Service) mayStillWrite(ctx context.Context, actor domain.Actor, token s
 	case err != nil:
 		return actor, err
 	case !active:
-		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: pointsToSetup("the identity provider does not honour the token any more, or not towards this service")}
+		return actor, notHonoured()
 	case !actor.Same(owner):
-		return actor, &domain.Error{Kind: domain.Unauthenticated, Err: pointsToSetup("introspection names another subject and username than the token; a mapper may be left out of introspection")}
+		return actor, anotherOwner()
 	}
+	named(&actor, owner)
 	actor.Roles = owner.Roles
 	switch {
 	case actor.HasAnyRole(s.Access.WriteRoles):
@@ -134,6 +150,14 @@ func lacksRole(has, wanted []string) error {
 // pointsToSetup is why a token does not count that the operators should look into.
 func pointsToSetup(fault domain.TokenFault) error {
 	return fmt.Errorf("%w: %w", domain.SetupFault("the set-up may be wrong"), fault)
+}
+
+func notHonoured() error {
+	return &domain.Error{Kind: domain.Unauthenticated, Err: pointsToSetup("the identity provider does not honour the token any more, or not towards this service")}
+}
+
+func anotherOwner() error {
+	return &domain.Error{Kind: domain.Unauthenticated, Err: pointsToSetup("introspection names another subject and username than the token; a mapper may be left out of introspection")}
 }
 
 // unlessReporting returns err, or nil after having told what would have been refused.

@@ -36,11 +36,14 @@ func (v verifier) Verify(_ context.Context, token string) (domain.Actor, error) 
 
 // introspector answers about the admin's token and counts how often it was asked.
 type introspector struct {
-	answer func(ctx context.Context, token string) (bool, error)
-	owner  func(*domain.Actor) // changes what it says of the admin; may be nil
-	mu     sync.Mutex
-	asked  int
+	answer   func(ctx context.Context, token string) (bool, error)
+	owner    func(*domain.Actor) // changes what it says of the admin; may be nil
+	honoured bool                // what it says of a token that is not active
+	mu       sync.Mutex
+	asked    int
 }
+
+func (i *introspector) TokenHonoured(context.Context, string) (bool, error) { return i.honoured, nil }
 
 func (i *introspector) TokenActive(ctx context.Context, token string) (domain.Actor, bool, error) {
 	i.mu.Lock()

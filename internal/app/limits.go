@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -83,11 +84,15 @@ func (s *Service) limitRequests(actor domain.Actor, action domain.Action) error 
 	if limit.times == 0 {
 		return nil
 	}
-	if _, wait := limit.take(actor.Name()); wait > 0 {
+	if _, wait := limit.take(countedAs(actor)); wait > 0 {
 		return &domain.Error{Kind: domain.RateLimited, Message: message, RetryAfter: time.Minute}
 	}
 	return nil
 }
+
+// countedAs is the name that an actor is counted by, the same for all tokens of a user: some
+// tell the subject only.
+func countedAs(actor domain.Actor) string { return cmp.Or(actor.Subject, actor.Username) }
 
 // limitMails counts a mail of the actor. It returns RateLimited. The caller tells by
 // giveBack that the mail was not sent. Unknown actors, who get in only where callers are
@@ -96,7 +101,7 @@ func (s *Service) limitMails(actor domain.Actor) (giveBack func(), err error) {
 	if s.MailsPerHour == 0 || actor.Name() == "" {
 		return func() {}, nil
 	}
-	giveBack, wait := s.mails.take(actor.Name())
+	giveBack, wait := s.mails.take(countedAs(actor))
 	if wait > 0 {
 		return nil, &domain.Error{Kind: domain.RateLimited, Message: "You have sent too many mails within an hour. Please try again later.", RetryAfter: wait}
 	}

@@ -24,7 +24,7 @@ type Config struct {
 	// Verifier tells who asks. It may be nil when callers are not checked.
 	Verifier ports.TokenVerifier
 	// Introspector confirms before each write that the caller may still act, with which
-	// roles. Nil: the token is enough.
+	// roles, and tells what a token leaves out. Nil: the token is all that counts.
 	Introspector ports.TokenIntrospector
 	Audit        ports.AuditLog
 	// Delivery is how new users get their first password; the zero value is in the answer.
@@ -89,12 +89,14 @@ type Observer interface {
 //   - ForcePasswordChange makes a user change the password at the next sign-in.
 //   - GetStatus reports the state of a user's account.
 //
-// It keeps nothing but the counts of its limits and is safe for concurrent use.
+// It keeps nothing but the counts of its limits and, for a moment, whose a token is. It is
+// safe for concurrent use.
 type Service struct {
 	Config
 	reads, writes, mails *limit // by actor
 	resets, mailboxes    *limit // by username, and by address
 	door                 *door
+	owners               *owners
 }
 
 // New makes a Service.
@@ -110,5 +112,6 @@ func New(config Config) *Service {
 		resets:    newLimit(1, config.ResetCooldown, config.Now),
 		mailboxes: newLimit(1, config.ResetCooldown, config.Now),
 		door:      newDoor(config.Calls),
+		owners:    newOwners(),
 	}
 }

@@ -16,6 +16,9 @@ type Actor struct {
 	Username string
 	// Roles are the names of realm roles, and "client:role" for those of a client.
 	Roles []string
+	// Incomplete says that the token leaves out who the actor is, or the roles of a kind.
+	// The identity provider may tell them.
+	Incomplete bool
 }
 
 // Name returns the username, or else the subject.

@@ -9,7 +9,7 @@ import (
 // TokenVerifier tells whose access token a caller has shown. Once it knows the identity
 // provider's keys, it makes no request for that. It is safe for concurrent use.
 type TokenVerifier interface {
-	// Verify returns the actor. For anything but a valid access token, the empty text
+	// Verify returns the actor, as far as the token tells: see Actor.Incomplete. For anything but a valid access token, the empty text
 	// too, it returns Unauthenticated. While the keys are not known, or a key that it has not
 	// seen yet cannot be asked for, it returns Unavailable, Timeout or BadAnswer, and
 	// Overloaded if too many already wait for that.
@@ -24,4 +24,8 @@ type TokenIntrospector interface {
 	// the token is active. It returns Unavailable, Timeout, BadAnswer and Internal as
 	// IdentityProvider does.
 	TokenActive(ctx context.Context, token string) (owner domain.Actor, active bool, err error)
+	// TokenHonoured reports whether the provider honours the token at all. It may do so and
+	// yet not tell this service about it, if the token is meant for others. It returns the same
+	// errors.
+	TokenHonoured(ctx context.Context, token string) (bool, error)
 }

@@ -42,7 +42,7 @@ func layers() []layer {
 		{path: "internal/ports/portmock", allows: []string{"internal/domain", "go.uber.org/mock/gomock"}, noStandard: core},
 		{path: "internal/app", allows: []string{
 			"internal/domain", "internal/ports", "golang.org/x/net/idna", "golang.org/x/text/unicode/norm", // What a new name may be.
-			"golang.org/x/sync/semaphore",
+			"golang.org/x/sync/semaphore", "github.com/hashicorp/golang-lru/v2",
 		}, noStandard: core},
 		{path: "internal/adapters/memory", allows: []string{
 			"internal/domain", "internal/ports", "golang.org/x/text/cases", "golang.org/x/text/language",

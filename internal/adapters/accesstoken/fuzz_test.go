@@ -39,7 +39,7 @@ func FuzzVerify(f *testing.F) {
 	published, err := json.Marshal(map[string]any{"keys": []any{k.public()}})
 	require.NoError(f, err)
 	v := accesstoken.New(accesstoken.Config{
-		URL: "http://keycloak", Realm: "bank", Issuers: []string{issuer}, Timeout: time.Minute,
+		URL: atKeycloak, Realm: "bank", Issuers: []string{issuer}, Timeout: time.Minute,
 		Clients: []string{"oauth2-proxy"}, Audience: []string{"oauth2-proxy"},
 		Transport: answers(published), Now: func() time.Time { return now },
 	})
@@ -77,7 +77,7 @@ func FuzzVerify(f *testing.F) {
 		expires, err := members(t, payload, "exp")["exp"].(json.Number).Float64()
 		require.NoError(t, err)
 		require.Greater(t, expires, float64(now.Unix()))
-		require.NotEmpty(t, actor.Name())
+		require.True(t, actor.Name() != "" || actor.Incomplete)
 	})
 }
 

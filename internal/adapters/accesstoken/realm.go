@@ -45,10 +45,10 @@ func (op operation) failed(kind domain.Kind, err error) error {
 
 // realm reads a realm's public documents.
 type realm struct {
-	config  Config
-	address string
-	client  *http.Client
-	tracer  trace.Tracer
+	config Config
+	path   string // below the server's base URL
+	client *http.Client
+	tracer trace.Tracer
 }
 
 func newRealm(config Config) *realm {
@@ -56,8 +56,8 @@ func newRealm(config Config) *realm {
 		config.Traces = noop.NewTracerProvider()
 	}
 	return &realm{
-		config:  config,
-		address: config.URL + "/realms/" + url.PathEscape(config.Realm),
+		config: config,
+		path:   "/realms/" + url.PathEscape(config.Realm),
 		client: &http.Client{
 			Transport: config.Transport,
 			// Keycloak does not redirect here; a redirect could lead to foreign keys.
@@ -179,7 +179,7 @@ func (r *realm) get(ctx context.Context, op operation, path string) ([]byte, err
 // request makes one request. The status is 0 if the connection failed, even in the middle of
 // the answer.
 func (r *realm) request(ctx context.Context, op operation, path string) (status int, body []byte, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.address+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.config.URL(ctx)+r.path+path, nil)
 	if err != nil {
 		return 0, nil, op.failed(domain.Internal, err)
 	}

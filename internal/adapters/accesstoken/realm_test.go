@@ -31,7 +31,7 @@ func newServed(t *testing.T, s *stub, changes ...func(*accesstoken.Config)) *acc
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	return newVerifier(t, s, append([]func(*accesstoken.Config){func(c *accesstoken.Config) {
-		c.URL, c.Transport = server.URL, nil
+		c.URL, c.Transport = at(server.URL), nil
 	}}, changes...)...)
 }
 
@@ -153,7 +153,7 @@ func TestFetch_TellsWhatIsWrongWithAnAnswer(t *testing.T) {
 func TestFetch_ReturnsUnavailableWhenNobodyListens(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	v := newVerifier(t, nil, func(c *accesstoken.Config) { c.URL, c.Transport = server.URL, nil })
+	v := newVerifier(t, nil, func(c *accesstoken.Config) { c.URL, c.Transport = at(server.URL), nil })
 	checkFailure(t, v, "", domain.Unavailable, "get issuer: ")
 }
 
@@ -255,7 +255,7 @@ func TestClose_ClosesTheConnections(t *testing.T) {
 	}
 	server.Start()
 	defer server.Close()
-	v := newVerifier(t, s, func(c *accesstoken.Config) { c.URL, c.Transport = server.URL, nil })
+	v := newVerifier(t, s, func(c *accesstoken.Config) { c.URL, c.Transport = at(server.URL), nil })
 	checkFailure(t, v, "", domain.Unauthenticated, "no token")
 	v.Close()
 	select {

@@ -1,6 +1,7 @@
 package accesstoken_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -140,10 +141,16 @@ func text(body string) http.HandlerFunc {
 // hang answers when the client has gone.
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
+var atKeycloak = at("http://keycloak")
+
+func at(url string) func(context.Context) string {
+	return func(context.Context) string { return url }
+}
+
 // newVerifier returns a verifier of the stub's tokens that uses no network.
 func newVerifier(t testing.TB, s *stub, changes ...func(*accesstoken.Config)) *accesstoken.Verifier {
 	t.Helper()
-	config := accesstoken.Config{URL: "http://keycloak", Realm: "bank", Timeout: 10 * time.Second, Transport: s}
+	config := accesstoken.Config{URL: atKeycloak, Realm: "bank", Timeout: 10 * time.Second, Transport: s}
 	for _, change := range changes {
 		change(&config)
 	}

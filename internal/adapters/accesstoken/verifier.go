@@ -1,7 +1,7 @@
 // Package accesstoken finds out whose access token a caller has shown, for tokens issued
 // by one Keycloak realm. It is the only package that knows go-oidc and go-jose.
 //
-// It never asks Keycloak about a token. It keeps the realm's public keys and reads them
+// It never asks Keycloak about a token, and says of an actor what the token says. It keeps the realm's public keys and reads them
 // again when they are old or when a token names an unknown key. Old keys go on counting
 // for a while, but only while newer ones cannot be had. Its errors name no person, and of a
 // token they quote the issuer, the client and the audience at most.
@@ -26,8 +26,9 @@ import (
 
 // Config says whose tokens count.
 type Config struct {
-	// URL is the server's base URL, without /realms and without a slash at its end.
-	URL   string
+	// URL returns the server's base URL, without /realms and without a slash at its end. It
+	// is asked for each request.
+	URL   func(context.Context) string
 	Realm string
 	// Issuers are the values of iss that count, compared exactly. Empty: the one in the
 	// realm's discovery document.

@@ -113,6 +113,8 @@ func (hangingTokens) Verify(ctx context.Context, _ string) (domain.Actor, error)
 	return domain.Actor{}, hang(ctx)
 }
 
+func (hangingTokens) TokenHonoured(context.Context, string) (bool, error) { return false, nil }
+
 func (hangingTokens) TokenActive(ctx context.Context, _ string) (domain.Actor, bool, error) {
 	return domain.Actor{}, false, hang(ctx)
 }
