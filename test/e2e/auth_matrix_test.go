@@ -168,7 +168,6 @@ func (m *matrix) forged(t *testing.T, key signingKey) []credential {
 		"bound to a DPoP key":       {"cnf": claims{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}},
 		"bound to nothing":          {"cnf": claims{}},
 		"roles in one text":         {"realm_access": claims{"roles": "admin"}},
-		"nobody's":                  {"sub": nil, "preferred_username": nil},
 	} {
 		cases = append(cases, refused(name, bearer(forge(changes))))
 	}
