@@ -60,6 +60,7 @@ func (s *Service) mailNewUser(ctx context.Context, attempt *Attempt, email domai
 	if err != nil {
 		giveBack()
 		s.Log.WarnContext(ctx, "a new user's mail was not sent, or it is not known", "error", domain.AsError(err).Error(), "request_id", attempt.event.RequestID)
+		result.MailProblem = problem
 		result.Warnings = append(result.Warnings, fmt.Sprintf("The mail to choose a password %s. Please use \"reset password\".", problem))
 		return sent
 	}

@@ -90,7 +90,7 @@ func TestDrift_IsWhatAnExistingUserLacks(t *testing.T) {
 // Not every mapped role has a group. Its absence is nothing to lack, and costs no read.
 func TestDrift_IsTheRoleAloneWhereTheMappingNamesNoGroup(t *testing.T) {
 	provider := newMock(t)
-	exists(t, provider, domain.User{ID: "7", Username: "anna", Managed: true})
+	exists(t, provider, domain.User{ID: "7", Username: "anna", Enabled: true, Managed: true})
 	provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"accountant"})
 	provider.EXPECT().RightsOf(t.Context(), domain.Assignment{Role: "accountant"})
 	result, err := syncUser(t, provider, employee(t, "anna", "anna@bank.example", "Accountant"))
@@ -152,9 +152,9 @@ func TestDrift_OfARoleThatCannotBeGivenIsToldAndWhy(t *testing.T) {
 	}{
 		"the realm lacks the role": {memory.Realm{}, "The role 'teller' does not exist in the system."},
 		"the role contains more": {memory.Realm{Roles: []domain.RealmRole{"teller"}, Contains: map[domain.RealmRole][]domain.RealmRole{"teller": {"admin"}}},
-			"Nothing was changed: it would grant the role 'admin' beyond the mapping."},
+			"Nothing was changed: the user would also get the role 'admin'."},
 		"the group carries more": {memory.Realm{Roles: []domain.RealmRole{"teller"}, Carries: map[domain.Group][]domain.RealmRole{"tellers": {"Super User"}}},
-			"Nothing was changed: it would grant the role 'Super User' beyond the mapping."},
+			"Nothing was changed: the user would also get the role 'Super User'."},
 	} {
 		for _, repair := range []bool{true, false} {
 			test.realm.Groups = []domain.Group{"tellers"}

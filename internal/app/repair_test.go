@@ -152,7 +152,7 @@ func TestRepair_IsNotMadeForUsersWhomTheMappedRoleProtects(t *testing.T) {
 // How the provider compares names is its own affair: what counts is whom it found.
 func TestRepair_IsNotMadeForUsersWhoAreProtectedByTheNameThatTheProviderHas(t *testing.T) {
 	provider := newMock(t)
-	exists(t, provider, domain.User{ID: "7", Username: "service-account-x", Managed: true})
+	exists(t, provider, domain.User{ID: "7", Username: "service-account-x", Enabled: true, Managed: true})
 	provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"})
 	provider.EXPECT().Groups(t.Context(), domain.UserID("7"))
 	mayGrant(t, provider)

@@ -30,6 +30,7 @@ type SyncUserResult struct {
 	Password        domain.Secret // empty: the user has none, a mail leads to one
 	RequiredActions []domain.RequiredAction
 	EmailSentTo     string   // empty: no mail was sent
+	MailProblem     string   // what became of the mail instead, such as "could not be sent"; empty: nothing
 	Warnings        []string // sentences for the administrator
 	// Drift is what the user still lacks of the assignment, Repaired what it was given now.
 	Drift, Repaired domain.Assignment
@@ -218,6 +219,9 @@ func (s *Service) existing(ctx context.Context, attempt *Attempt, in SyncUserInp
 		return SyncUserResult{}, err
 	}
 	result, err := s.complete(ctx, attempt, found, assignment)
+	if err == nil && !found.Enabled {
+		result.Warnings = append([]string{"The account is switched off."}, result.Warnings...)
+	}
 	if errors.Is(err, domain.NotFound) {
 		// "Not found" would mean nothing to a caller who wants the user to exist.
 		return SyncUserResult{}, &domain.Error{

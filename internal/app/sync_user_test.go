@@ -93,7 +93,7 @@ func TestSyncUser_WhenTheUsernameExists(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			provider := newMemory()
-			c.found.Username = "anna"
+			c.found.Username, c.found.Enabled = "anna", true
 			id := add(t, provider, c.found)
 			before := provider.Users()
 			in := employee(t, "Anna", ours, "Cashier")
@@ -110,6 +110,22 @@ func TestSyncUser_WhenTheUsernameExists(t *testing.T) {
 			assert.Equal(t, before, provider.Users(), "nothing was changed")
 		})
 	}
+}
+
+// Else the administrator would take the employee for somebody who can sign in. It comes
+// before what else there is to tell.
+func TestSyncUser_TellsThatTheAccountIsSwitchedOff(t *testing.T) {
+	const off = "The account is switched off."
+	provider := newDriftRealm()
+	id := addAnna(t, provider, true)
+	require.NoError(t, provider.SetEnabled(t.Context(), id, false))
+	result, err := newBench(provider).syncAnna(t)
+	require.NoError(t, err)
+	assert.Equal(t, app.SyncUserResult{ID: id, Drift: both(), Warnings: []string{off}}, result)
+
+	result, err = newBench(meetingProvider{provider, map[string]func() error{"RightsOf": func() error { return &domain.Error{Kind: domain.UnknownRole} }}}).syncAnna(t)
+	require.NoError(t, err)
+	assert.Equal(t, []string{off, "The role 'teller' does not exist in the system."}, result.Warnings)
 }
 
 // Whether the mark counts cannot be guessed where it decides.
@@ -150,7 +166,7 @@ func TestSyncUser_EitherConflictMayMeanExists(t *testing.T) {
 		isNew(t, provider, "anna")
 		provider.EXPECT().PasswordPolicy(t.Context())
 		provider.EXPECT().CreateUser(t.Context(), gomock.Any()).Return(domain.CreatedUser{}, &domain.Error{Kind: kind})
-		provider.EXPECT().FindUser(t.Context(), in.Username.Username).Return(domain.User{ID: "7", Username: "anna", Email: "anna@bank.example", EmailVerified: true}, nil)
+		provider.EXPECT().FindUser(t.Context(), in.Username.Username).Return(domain.User{ID: "7", Username: "anna", Email: "anna@bank.example", EmailVerified: true, Enabled: true}, nil)
 		provider.EXPECT().Privileges(t.Context(), domain.UserID("7"), []domain.RealmRole{"teller"}).Return(domain.Privileges{Roles: []domain.RealmRole{"teller"}}, nil)
 		provider.EXPECT().Groups(t.Context(), domain.UserID("7")).Return([]domain.Group{"tellers"}, nil)
 		result, err := syncUser(t, provider, in)

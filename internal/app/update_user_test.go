@@ -188,7 +188,7 @@ func TestUpdateUser_IsRefusedAsAWhole(t *testing.T) {
 		message string
 	}{
 		"the realm lacks the role":  {"Viewer", domain.UnknownRole, "The role 'Viewer' does not exist in the system."},
-		"the realm would give more": {"Loan Officer", domain.PrivilegeEscalation, "Nothing was changed: it would grant the role 'admin' beyond the mapping."},
+		"the realm would give more": {"Loan Officer", domain.PrivilegeEscalation, "Nothing was changed: the user would also get the role 'admin'."},
 	} {
 		provider := memory.New(memory.Realm{
 			Roles: []domain.RealmRole{"teller", "loan-officer"}, Groups: []domain.Group{"tellers", "loan-officers"},

@@ -94,27 +94,28 @@ func (g Guard) CheckGroups(groups []Group) error {
 // CheckGrant returns PrivilegeEscalation if the rights of the assignment include a privileged
 // one that the assignment does not name, or cannot all be seen.
 func (g Guard) CheckGrant(assignment Assignment, rights Rights) error {
-	role, beyond := g.beyond(assignment, rights)
-	if !beyond {
-		return nil
-	}
-	return &Error{
-		Kind:    PrivilegeEscalation,
-		Message: fmt.Sprintf("Nothing was changed: it would grant the role '%s' beyond the mapping.", role),
-		Err:     fmt.Errorf("the role %s, which the role map does not name, comes with role %q and group %q", role, assignment.Role, assignment.Group),
-	}
+	return g.nothingBeyond(assignment, rights, "the user would also get the role '%s'", fmt.Sprintf("role %q and group %q", assignment.Role, assignment.Group))
 }
 
 // CheckDefaults is CheckGrant for what every new user gets without being given it.
 func (g Guard) CheckDefaults(assignment Assignment, rights Rights) error {
+	return g.nothingBeyond(assignment, rights, "the realm gives the role '%s' to every new user", "the realm's default role or default groups")
+}
+
+// nothingBeyond returns PrivilegeEscalation if there is anything beyond the assignment. How
+// it comes is told in words for an administrator, and with what for the log.
+func (g Guard) nothingBeyond(assignment Assignment, rights Rights, how, with string) error {
 	role, beyond := g.beyond(assignment, rights)
 	if !beyond {
 		return nil
 	}
+	if !g.IsPrivileged(role) && slices.Contains(rights.Unseen, role) {
+		how = "the role '%s' may hide other rights"
+	}
 	return &Error{
 		Kind:    PrivilegeEscalation,
-		Message: fmt.Sprintf("Nothing was changed: the realm gives the role '%s' to every new user.", role),
-		Err:     fmt.Errorf("the role %s, which the role map does not name, comes with the realm's default role or default groups", role),
+		Message: fmt.Sprintf("Nothing was changed: "+how+".", role),
+		Err:     fmt.Errorf("the role %s, which the role map does not name, comes with %s", role, with),
 	}
 }
 

@@ -59,10 +59,10 @@ func TestDelivery_RequiredActionsAreAListAlsoWhenThereAreNone(t *testing.T) {
 }
 
 func TestDelivery_AMailThatFailsIsAWarning(t *testing.T) {
-	for kind, sentence := range map[error]string{
-		domain.EmailDeliveryFailed: `The mail to choose a password could not be sent. Please use "reset password".`,
-		domain.Unavailable:         `The mail to choose a password may not have gone out. Please use "reset password".`,
-		errForeign:                 `The mail to choose a password could not be sent. Please use "reset password".`,
+	for kind, problem := range map[error]string{
+		domain.EmailDeliveryFailed: "could not be sent",
+		domain.Unavailable:         "may not have gone out",
+		errForeign:                 "could not be sent",
 	} {
 		provider := newRealm(t)
 		failures := failing{provider, map[string]error{"SendActionsMail": failureOf(kind)}}
@@ -70,7 +70,8 @@ func TestDelivery_AMailThatFailsIsAWarning(t *testing.T) {
 		answer := a.send(http.MethodPost, "/sync/user", employee)
 		require.Equal(t, http.StatusCreated, answer.status, answer.body)
 		object := answer.object()
-		assert.Equal(t, []any{sentence}, object["warnings"])
+		assert.Equal(t, "User tariq synced to Keycloak successfully, but the mail "+problem, object["message"])
+		assert.Equal(t, []any{`The mail to choose a password ` + problem + `. Please use "reset password".`}, object["warnings"])
 		assert.NotContains(t, object, "email_sent_to")
 		assert.NotContains(t, object, "temporary_password")
 
@@ -89,6 +90,7 @@ func TestDelivery_AMailThatHangsIsAWarningWithinTheRequestsTime(t *testing.T) {
 		require.Equal(t, http.StatusCreated, answer.status, answer.body)
 		assert.Equal(t, []any{`The mail to choose a password may not have gone out. Please use "reset password".`}, answer.object()["warnings"])
 		assert.NotEmpty(t, answer.object()["temporary_password"])
+		assert.Equal(t, "User tariq synced to Keycloak successfully", answer.object()["message"], "it is not the only way to a password")
 	})
 }
 

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -38,16 +39,17 @@ func TestSyncUser_TellsWhatAnExistingUserLacksAndWasGiven(t *testing.T) {
 	for name, test := range map[string]struct {
 		mode func(*settings)
 		in   domain.Assignment
+		lack string // how the message goes on
 		want members
 	}{
-		"nothing":         {reporting, whole, members{}},
-		"nothing, repair": {repairing, whole, members{}},
-		"both":            {reporting, domain.Assignment{}, members{"drift": members{"role": "teller", "group": "tellers"}}},
-		"the role":        {reporting, group, members{"drift": members{"role": "teller"}}},
-		"the group":       {reporting, role, members{"drift": members{"group": "tellers"}}},
-		"both, repair":    {repairing, domain.Assignment{}, members{"repaired": members{"role": "teller", "group": "tellers"}}},
-		"role, repair":    {repairing, group, members{"repaired": members{"role": "teller"}}},
-		"group, repair":   {repairing, role, members{"repaired": members{"group": "tellers"}}},
+		"nothing":         {reporting, whole, "", members{}},
+		"nothing, repair": {repairing, whole, "", members{}},
+		"both":            {reporting, domain.Assignment{}, ", but lacks the role teller and the group tellers", members{"drift": members{"role": "teller", "group": "tellers"}}},
+		"the role":        {reporting, group, ", but lacks the role teller", members{"drift": members{"role": "teller"}}},
+		"the group":       {reporting, role, ", but lacks the group tellers", members{"drift": members{"group": "tellers"}}},
+		"both, repair":    {repairing, domain.Assignment{}, "", members{"repaired": members{"role": "teller", "group": "tellers"}}},
+		"role, repair":    {repairing, group, "", members{"repaired": members{"role": "teller"}}},
+		"group, repair":   {repairing, role, "", members{"repaired": members{"group": "tellers"}}},
 	} {
 		provider := newRealm(t)
 		id := addIncomplete(t, provider, test.in)
@@ -57,9 +59,18 @@ func TestSyncUser_TellsWhatAnExistingUserLacksAndWasGiven(t *testing.T) {
 
 		require.Equal(t, http.StatusOK, answer.status, "%s: %s", name, answer.body)
 		test.want["status"], test.want["keycloak_user_id"] = "exists", string(id)
-		test.want["message"] = "User ines already exists in Keycloak"
+		test.want["message"] = "User ines already exists in Keycloak" + test.lack
 		assert.Equal(t, test.want, answer.object(), name)
 	}
+}
+
+// The toast of the web app has room for 90 characters.
+func TestSyncUser_ALongMessageTellsOfTheRoleAlone(t *testing.T) {
+	provider := newRealm(t)
+	addIncomplete(t, provider)
+	answer := newAPI(t, provider).send(http.MethodPost, "/sync/user", strings.Replace(incomplete, "Cashier", "Account Manager", 1))
+	assert.Equal(t, "User ines already exists in Keycloak, but lacks the role account-manager", answer.object()["message"])
+	assert.Equal(t, members{"role": "account-manager", "group": "account-managers"}, answer.object()["drift"])
 }
 
 func TestSyncUser_WarnsOfAGroupThatTheRealmLacksInARepair(t *testing.T) {
@@ -68,7 +79,7 @@ func TestSyncUser_WarnsOfAGroupThatTheRealmLacksInARepair(t *testing.T) {
 	answer := newAPI(t, provider, repairing).send(http.MethodPost, "/sync/user", incomplete)
 	require.Equal(t, http.StatusOK, answer.status, answer.body)
 	assert.Equal(t, members{
-		"status": "exists", "message": "User ines already exists in Keycloak", "keycloak_user_id": string(id),
+		"status": "exists", "message": "User ines already exists in Keycloak, but lacks the group tellers", "keycloak_user_id": string(id),
 		"warnings": []any{"The group 'tellers' does not exist and was left out."},
 		"drift":    members{"group": "tellers"},
 		"repaired": members{"role": "teller"},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"net/http"
+	"unicode/utf8"
 
 	"user-sync-service/internal/app"
 	"user-sync-service/internal/domain"
@@ -48,7 +49,7 @@ func (a *api) syncUser(w http.ResponseWriter, r *http.Request, attempt *app.Atte
 	}
 	body := syncedBody{
 		Status:            "exists",
-		Message:           "User " + in.Username.String() + " already exists in Keycloak",
+		Message:           existsMessage(in.Username, result.Drift),
 		ID:                result.ID,
 		TemporaryPassword: shownSecret{result.Password},
 		EmailSentTo:       result.EmailSentTo,
@@ -60,8 +61,29 @@ func (a *api) syncUser(w http.ResponseWriter, r *http.Request, attempt *app.Atte
 		return reply{status: http.StatusOK, body: body}, nil
 	}
 	body.Status, body.Message = "success", "User "+in.Username.String()+" synced to Keycloak successfully"
+	if result.MailProblem != "" && result.Password.IsEmpty() {
+		body.Message += ", but the mail " + result.MailProblem
+	}
 	body.RequiredActions = orEmpty(result.RequiredActions)
 	return reply{status: http.StatusCreated, body: body}, nil
+}
+
+// existsMessage is all that the web app shows of a user who exists, so it goes on with what
+// the user lacks. The group stands behind the role where its toast has room for both.
+func existsMessage(username domain.NewUsername, drift domain.Assignment) string {
+	const room = 90 // characters
+	message := "User " + username.String() + " already exists in Keycloak"
+	role, group := "the role "+string(drift.Role), "the group "+string(drift.Group)
+	both := message + ", but lacks " + role + " and " + group
+	switch {
+	case drift.IsEmpty():
+		return message
+	case drift.Role == "":
+		return message + ", but lacks " + group
+	case drift.Group == "" || utf8.RuneCountInString(both) > room:
+		return message + ", but lacks " + role
+	}
+	return both
 }
 
 // readSyncUser looks at the members in the order that the contract fixes: username,

@@ -136,7 +136,7 @@ func TestUpdateUser_MovesNobodyToMoreThanMapped(t *testing.T) {
 	provider := newRealm(t)
 	a := newAPI(t, provider, func(with *settings) { with.app.Guard.PrivilegedRoles = []domain.RealmRole{"loan-officer"} })
 	a.send(http.MethodPut, "/users/anna", edit).
-		failed(http.StatusForbidden, "privilege_escalation", "Nothing was changed: it would grant the role 'loan-officer' beyond the mapping.")
+		failed(http.StatusForbidden, "privilege_escalation", "Nothing was changed: the user would also get the role 'loan-officer'.")
 	untouched(t, provider)
 }
 
