@@ -228,23 +228,29 @@ func TestAnswers_UnclearConflictsAreLookedUp(t *testing.T) {
 		{400, `{"errorMessage":"Could not create user"}`},
 	} {
 		for name, c := range map[string]struct {
-			plant []stubUser
-			kind  domain.Kind
+			plant  []stubUser
+			unseen int // looks that find nobody
+			kind   domain.Kind
 		}{
-			"the username":         {[]stubUser{{Username: "anna", Email: "else@bank.example"}}, domain.UsernameConflict},
-			"the address":          {[]stubUser{{Username: "else", Email: "anna@bank.example"}}, domain.EmailConflict},
-			"both, by one":         {[]stubUser{{Username: "anna", Email: "anna@bank.example"}}, domain.UsernameConflict},
-			"nothing that is left": {nil, domain.BadAnswer},
+			"the username":          {[]stubUser{{Username: "anna", Email: "else@bank.example"}}, 0, domain.UsernameConflict},
+			"the address":           {[]stubUser{{Username: "else", Email: "anna@bank.example"}}, 0, domain.EmailConflict},
+			"both, by one":          {[]stubUser{{Username: "anna", Email: "anna@bank.example"}}, 0, domain.UsernameConflict},
+			"one who is seen later": {[]stubUser{{Username: "anna", Email: "anna@bank.example"}}, 2, domain.UsernameConflict},
+			"nothing that is seen":  {nil, 0, domain.Unavailable},
 		} {
 			t.Run(body.text+" over "+name, func(t *testing.T) {
 				s := newStub(t)
 				for _, user := range c.plant {
 					s.plant(user)
 				}
-				s.answers("POST users", 1, saying(body.status, "application/json", body.text))
-				_, err := s.provider(t).CreateUser(t.Context(), newcomer(t, "anna"))
+				s.answers("POST users", 1, func(w http.ResponseWriter, _ *http.Request) {
+					s.answers("GET users", c.unseen, saying(200, "application/json", "[]"))
+					answer(w, body.status, body.text)
+				})
+				_, err := s.provider(t, keycloak.WithLookFor(time.Duration(c.unseen)*time.Second)).CreateUser(t.Context(), newcomer(t, "anna"))
 				require.ErrorIs(t, err, c.kind)
 				assert.Equal(t, c.kind, domain.AsError(err).Kind)
+				assert.Equal(t, 1, s.count("POST users"), "never a second creation")
 			})
 		}
 	}

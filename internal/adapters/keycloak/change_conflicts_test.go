@@ -46,7 +46,7 @@ func TestUpdateUser_FindsOutWhatItHasLostOn(t *testing.T) {
 			}, 1, domain.EmailConflict, 2},
 			"the user":  {func(s *stub, id string) { delete(s.users, id) }, 1, domain.NotFound, 2},
 			"nothing":   {func(*stub, string) {}, 1, "", 2},
-			"and again": {func(*stub, string) {}, 2, domain.BadAnswer, 2},
+			"and again": {func(*stub, string) {}, 2, domain.Unavailable, 2},
 		} {
 			t.Run(body+" over "+name, func(t *testing.T) {
 				s := newStub(t)
@@ -132,7 +132,7 @@ func TestUpdateUser_ReadsSideBySide(t *testing.T) {
 
 // Two who switch one user at the same moment are both right.
 func TestSetEnabled_IsTriedAgainAfterAConflict(t *testing.T) {
-	for times, kind := range map[int]domain.Kind{1: "", always: domain.BadAnswer} {
+	for times, kind := range map[int]domain.Kind{1: "", always: domain.Unavailable} {
 		s := newStub(t)
 		id := domain.UserID(s.plant(employee()))
 		p := s.provider(t)

@@ -3,6 +3,8 @@ package keycloak
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -126,21 +128,37 @@ func halfTime(ctx context.Context) (context.Context, context.CancelFunc, error) 
 	return detached, cancel, nil
 }
 
-// clearUpConflict finds out what a lost race was about.
+// clearUpConflict finds out what a lost race was about. The winner may still be at work,
+// where nobody can see the user yet: it is looked for while there is time.
 func (p *Provider) clearUpConflict(ctx context.Context, user domain.NewUser, cause error) error {
-	found, err := p.api.UsersNamed(ctx, user.Username.String())
-	kind := domain.UsernameConflict
-	if err == nil && len(found) == 0 && user.Email != (domain.Email{}) {
-		found, err = p.api.UsersWithEmail(ctx, user.Email.String())
-		kind = domain.EmailConflict
+	span := p.Timing.LookFor
+	if deadline, ok := ctx.Deadline(); ok {
+		span = time.Until(deadline) * 3 / 4 // The rest is for what is done with the answer.
 	}
-	switch {
-	case err != nil:
-		return err
-	case len(found) == 0:
-		return cause
+	for end := time.Now().Add(span); ; {
+		found, err := p.api.UsersNamed(ctx, user.Username.String())
+		kind := domain.UsernameConflict
+		if err == nil && len(found) == 0 && user.Email != (domain.Email{}) {
+			found, err = p.api.UsersWithEmail(ctx, user.Email.String())
+			kind = domain.EmailConflict
+		}
+		switch {
+		case err != nil:
+			return err
+		case len(found) > 0:
+			return &domain.Error{Kind: kind, Err: cause}
+		case time.Now().After(end):
+			return &domain.Error{
+				Kind:    domain.Unavailable,
+				Message: "Somebody seems to be creating this user right now. Please try again in a moment.",
+				Err:     fmt.Errorf("a conflict with nobody who can be seen: %w", cause),
+			}
+		}
+		again := p.Timing.LookAgainAfter
+		if err := pause(ctx, again+rand.N(again)); err != nil { //nolint:gosec // A pause is no secret.
+			return err
+		}
 	}
-	return &domain.Error{Kind: kind, Err: cause}
 }
 
 func representationOf(user domain.NewUser, group domain.Group, mark int64) gocloak.User {

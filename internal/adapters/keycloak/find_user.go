@@ -2,6 +2,9 @@ package keycloak
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"user-sync-service/internal/adapters/keycloak/adminapi"
@@ -31,23 +34,72 @@ func (p *Provider) FindUser(ctx context.Context, username domain.Username) (doma
 	return user, nil
 }
 
-// userNamed returns the user with this username, or NotFound.
+// userNamed returns the user with this username, or NotFound. In a realm that takes addresses
+// for usernames, those from before keep the name that they had, and sign in by both. There
+// the user is found by both, too, unless they are two persons'.
 func (p *Provider) userNamed(ctx context.Context, username domain.Username) (adminapi.User, error) {
+	nobody := &domain.Error{Kind: domain.NotFound}
 	if username == (domain.Username{}) {
-		// An empty name would find all users.
-		return adminapi.User{}, &domain.Error{Kind: domain.NotFound}
+		return adminapi.User{}, nobody // An empty name would find all users.
 	}
-	users, err := p.api.UsersNamed(ctx, username.String())
+	named, err := p.api.UsersNamed(ctx, username.String())
 	if err != nil {
 		return adminapi.User{}, err
 	}
-	for _, user := range users {
-		// Compared again, because another person's account is the worst answer.
-		if username.Matches(user.Username) {
-			return user, nil
+	// Compared again, because another person's account is the worst answer.
+	found := slices.DeleteFunc(slices.Clone(named), func(user adminapi.User) bool { return !username.Matches(user.Username) })
+	isAddress := strings.Contains(username.String(), "@")
+	if len(found) > 0 && (!isAddress || username.Matches(found[0].Email)) {
+		return found[0], nil
+	}
+	settings, err := p.settings.Get(ctx)
+	switch {
+	case err != nil:
+		return adminapi.User{}, err
+	case settings.emailAsUsername:
+		if found, err = p.alsoByAddress(ctx, username, isAddress, named); err != nil {
+			return adminapi.User{}, err
 		}
 	}
-	return adminapi.User{}, &domain.Error{Kind: domain.NotFound}
+	switch len(found) {
+	case 0:
+		return adminapi.User{}, nobody
+	case 1:
+		return found[0], nil
+	}
+	return adminapi.User{}, &domain.Error{
+		Kind:    domain.BadAnswer,
+		Message: "Two users go by this name. Please tell your system administrator.",
+		Err:     errors.New("find user: one user has this username, another one this address"),
+	}
+}
+
+// alsoByAddress returns everybody in a realm that takes addresses for usernames who goes by
+// the name: the one whom Keycloak has found by it, and who has it as an address.
+func (p *Provider) alsoByAddress(ctx context.Context, username domain.Username, isAddress bool, named []adminapi.User) (found []adminapi.User, err error) {
+	for _, user := range named {
+		if username.Matches(user.Username) || isShownByAddress(named) {
+			found = append(found, user)
+		}
+	}
+	if !isAddress {
+		return found, nil
+	}
+	holders, err := p.api.UsersWithEmail(ctx, username.String())
+	for _, user := range holders {
+		known := slices.ContainsFunc(found, func(other adminapi.User) bool { return other.ID == user.ID })
+		if username.Matches(user.Email) && !known {
+			found = append(found, user)
+		}
+	}
+	return found, err
+}
+
+// isShownByAddress reports whether the one user whom Keycloak has found by a name is shown by
+// the address, as from 26.4 on in realms that take addresses for usernames. What the name is
+// compared with cannot be seen then, so Keycloak's own comparison has to do, which is exact.
+func isShownByAddress(named []adminapi.User) bool {
+	return len(named) == 1 && named[0].Email != "" && named[0].Username == named[0].Email
 }
 
 func userOf(user adminapi.User) domain.User {

@@ -45,9 +45,9 @@ func (s *realmSettings) checkUsername(user domain.NewUser) error {
 }
 
 // checkEmail refuses what such a realm would do silently as well: change the username with
-// the address.
+// the address. Who has none cannot be changed at all before there is one.
 func (s *realmSettings) checkEmail(present string, change domain.UserChange) error {
-	if !s.emailAsUsername || change.Email == nil || change.Email.Matches(present) {
+	if !s.emailAsUsername || change.Email == nil || present == "" || change.Email.Matches(present) {
 		return nil
 	}
 	return invalidField("email", "is the username in this realm and cannot be changed")

@@ -81,6 +81,13 @@ func (p *Provider) write(ctx context.Context, id domain.UserID, send gocloak.Use
 	if errors.Is(err, adminapi.ReadOnly) || errors.Is(err, adminapi.Failed) {
 		return false, p.whyRefused(ctx, id, err)
 	}
+	if errors.Is(err, adminapi.Met) {
+		return false, &domain.Error{
+			Kind:    domain.Unavailable,
+			Message: "Somebody seems to be changing this user right now. Please try again in a moment.",
+			Err:     err,
+		}
+	}
 	if !errors.Is(err, adminapi.Doubled) {
 		return false, err
 	}
