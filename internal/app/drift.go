@@ -50,10 +50,10 @@ func (s *Service) mayRepair(ctx context.Context, attempt *Attempt, user domain.U
 	case err != nil:
 	case !user.Managed:
 		err = &domain.Error{Kind: domain.ProtectedUser, Message: "Nothing was added: this service did not make the account."}
-	case attempt.event.Actor.Is(user):
-		err = &domain.Error{Kind: domain.ProtectedUser, Message: "Nothing was added: it is your own account."}
 	default:
-		switch err = s.unprotected(ctx, user); {
+		switch err = s.unprotected(ctx, attempt, &user); {
+		case attempt.event.Actor.Is(user):
+			err = &domain.Error{Kind: domain.ProtectedUser, Message: "Nothing was added: it is your own account."}
 		case errors.Is(err, domain.ProtectedUser):
 			err = &domain.Error{Kind: domain.ProtectedUser, Message: "Nothing was added: the user is protected.", Err: err}
 		case errors.Is(err, domain.RightsHidden):

@@ -140,6 +140,41 @@ func TestProtectedUsers_AreKnownByTheNameThatTheProviderHas(t *testing.T) {
 	}
 }
 
+// Where addresses are usernames, the provider hides the earlier name that protects the user,
+// and by which the actor is known.
+func TestProtectedUsers_AreKnownByAHiddenName(t *testing.T) {
+	for name, c := range map[string]struct {
+		protected, asked string
+		actor            domain.Actor
+	}{
+		"an earlier name":      {"breakglass", "breakglass@bank.example", domain.Actor{Subject: "boss", Roles: []string{"admin"}}},
+		"an address":           {"breakglass@bank.example", "breakglass", domain.Actor{Subject: "boss", Roles: []string{"admin"}}},
+		"the actor's username": {"nobody", "anna@bank.example", domain.Actor{Subject: "x", Username: "anna", Roles: []string{"admin"}}},
+		"the actor's subject":  {"nobody", "anna@bank.example", domain.Actor{Subject: "Anna", Roles: []string{"admin"}}},
+		"the actor's address":  {"nobody", "anna", domain.Actor{Subject: "x", Username: "anna@bank.example", Roles: []string{"admin"}}},
+	} {
+		provider := newGuardedRealm(t)
+		provider.NameByAddress()
+		b := newBench(provider, checking(c.actor), func(config *app.Config) { config.Guard.ProtectedUsers = []string{c.protected} })
+		same := unchanged(t, provider)
+		for _, do := range targeting() {
+			if do.name == "disable" || do.name == "move" {
+				require.ErrorIs(t, b.attempt(t, app.Caller{Token: goodToken}, do, c.asked), domain.ProtectedUser, "%s: %s", do.name, name)
+			}
+		}
+		same(name)
+	}
+}
+
+// A failed look-up of a protected name must not read as "somebody else".
+func TestProtectedUsers_AreSafeWhileAHiddenNameCannotBeLookedUp(t *testing.T) {
+	provider := newMock(t)
+	provider.EXPECT().FindUser(t.Context(), username(t, "anna@bank.example")).Return(domain.User{ID: "7", Username: "anna@bank.example", NameHidden: true}, nil)
+	provider.EXPECT().FindUser(t.Context(), username(t, "breakglass")).Return(domain.User{}, &domain.Error{Kind: domain.Timeout})
+	b := newBench(provider, func(config *app.Config) { config.Guard.ProtectedUsers = []string{"breakglass"} })
+	require.ErrorIs(t, b.SetStatus(t.Context(), b.Begin(domain.ActionSetStatus, app.Request{}), username(t, "anna@bank.example"), false), domain.Timeout)
+}
+
 // A check that could not be made is not a check that was passed.
 func TestProtectedUsers_AreSafeWhileTheProviderCannotSay(t *testing.T) {
 	failure := &domain.Error{Kind: domain.Timeout, Err: errors.New("cause")}

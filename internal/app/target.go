@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"user-sync-service/internal/domain"
@@ -24,21 +25,51 @@ func (s *Service) target(ctx context.Context, attempt *Attempt, l lane, username
 		return domain.User{}, err
 	}
 	attempt.event.TargetID = user.ID
-	return user, s.unprotected(ctx, user)
+	err = s.unprotected(ctx, attempt, &user)
+	return user, err
 }
 
 // unprotected returns ProtectedUser when anything protects the user whom the provider
-// has found, and RightsHidden when that cannot be told.
-func (s *Service) unprotected(ctx context.Context, user domain.User) error {
-	// Also by the name that the provider has, which may differ in letter case.
-	if err := s.Guard.CheckName(user.Username); err != nil {
+// has found, and RightsHidden when that cannot be told. It finds out a hidden name that
+// matters.
+func (s *Service) unprotected(ctx context.Context, attempt *Attempt, user *domain.User) error {
+	// Also by the name that the provider has, which may differ in letter case, and by the
+	// address, which is the name in some realms.
+	if err := cmp.Or(s.Guard.CheckName(user.Username), s.Guard.CheckName(user.Email)); err != nil {
 		return err
+	}
+	if user.NameHidden {
+		if err := s.uncover(ctx, attempt, user); err != nil {
+			return err
+		}
 	}
 	privileges, groups, err := s.held(ctx, user.ID, s.Guard.ProtectedRoles, len(s.Guard.ProtectedGroups) > 0)
 	if err != nil {
 		return err
 	}
 	return cmp.Or(s.Guard.CheckGroups(groups), s.Guard.CheckPrivileges(privileges))
+}
+
+// uncover looks whether the hidden name is a protected one or the actor's, and makes it the
+// Username then. The provider does not show it, but finds by it.
+func (s *Service) uncover(ctx context.Context, attempt *Attempt, user *domain.User) error {
+	actor := attempt.event.Actor
+	for _, name := range append(slices.Clone(s.Guard.ProtectedUsers), actor.Username, actor.Subject) {
+		username, err := domain.ParseUsername(name)
+		if err != nil {
+			continue // Nobody can be called that.
+		}
+		found, err := s.Provider.FindUser(ctx, username)
+		switch {
+		case errors.Is(err, domain.NotFound):
+		case err != nil:
+			return err
+		case found.ID == user.ID:
+			user.Username = name
+			return s.Guard.CheckName(name)
+		}
+	}
+	return nil
 }
 
 // held returns which of the roles the user effectively holds and, where they matter, the

@@ -22,8 +22,11 @@ const (
 // User is an account as the identity provider reports it. Email, FirstName and
 // LastName are empty where the provider has none.
 type User struct {
-	ID              UserID
-	Username        string
+	ID       UserID
+	Username string
+	// NameHidden tells that the user goes by another name than the Username as well, or may:
+	// by that one, or by the address that is shown in its place, the user was found.
+	NameHidden      bool
 	Email           string
 	FirstName       string
 	LastName        string

@@ -42,6 +42,11 @@ type IdentityProvider interface {
 	// case. Nothing in the name is a pattern, and a user whose name only contains it is
 	// not found. It returns NotFound, never a zero User without an error.
 	//
+	// A realm may take addresses for usernames; those from before keep the name that they
+	// had until the next write. There the user is found by that name and by the address,
+	// and shown with either as the Username and NameHidden; when these are two users', it
+	// returns BadAnswer.
+	//
 	// Managed is true for users that CreateUser has made, whatever was written to them
 	// since, and for no others. Where the realm cannot keep that, or lets users write it
 	// themselves, it is false for all: rights follow from it, and the same holds for

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -95,6 +96,13 @@ func TestConformance_KeycloakAdapter(t *testing.T) {
 					require.NoError(t, realm.UpdateRealm(context.Background(), map[string]any{"passwordPolicy": policy + " and hashIterations(1)"}))
 				})
 				return realm.UpdateRealm(t.Context(), map[string]any{"passwordPolicy": fmt.Sprintf("length(%d)", characters)})
+			},
+			NameByAddress: func() error {
+				name := func(ctx context.Context, byAddress bool) error {
+					return errors.Join(realm.UpdateRealm(ctx, map[string]any{"registrationEmailAsUsername": byAddress}), provider.Check(ctx))
+				}
+				t.Cleanup(func() { require.NoError(t, name(context.Background(), false)) })
+				return name(t.Context(), true)
 			},
 		}
 	})

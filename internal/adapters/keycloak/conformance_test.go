@@ -29,8 +29,9 @@ func TestConformance(t *testing.T) {
 		t.Helper()
 		s := newStub(t)
 		s.change(func() { s.profile = profileWithout(domain.EmployeeID, domain.MobileNumber) })
+		provider := s.provider(t)
 		return porttest.Subject{
-			Provider: s.provider(t),
+			Provider: provider,
 			Role:     "teller", Group: "tellers", MissingRole: "no-such-role", MissingGroup: "no-such-group",
 			LackedAction: "no-such-action", DisabledAction: "TERMS_AND_CONDITIONS",
 			UnkeptAttributes: []domain.Attribute{domain.EmployeeID, domain.MobileNumber},
@@ -85,6 +86,10 @@ func TestConformance(t *testing.T) {
 			RequireLength: func(characters int) error {
 				s.change(func() { s.policy, s.hasPolicy = lengthPolicy(characters), characters })
 				return nil
+			},
+			NameByAddress: func() error {
+				s.change(func() { s.byEmail = true })
+				return provider.Check(t.Context())
 			},
 		}
 	})

@@ -14,13 +14,13 @@ import (
 // FindUser looks the user up by its exact username, and for one who carries our mark also
 // whether marks can be trusted.
 func (p *Provider) FindUser(ctx context.Context, username domain.Username) (domain.User, error) {
-	found, err := p.userNamed(ctx, username)
+	found, hidden, err := p.userNamed(ctx, username)
 	passwordElsewhere, err := p.directoryOf(ctx, found, err)
 	if err != nil {
 		return domain.User{}, err
 	}
 	user := userOf(found)
-	user.PasswordElsewhere = passwordElsewhere
+	user.PasswordElsewhere, user.NameHidden = passwordElsewhere, hidden
 	if attribute(found, managedBy) != managedByUs {
 		return user, nil
 	}
@@ -36,59 +36,55 @@ func (p *Provider) FindUser(ctx context.Context, username domain.Username) (doma
 
 // userNamed returns the user with this username, or NotFound. In a realm that takes addresses
 // for usernames, those from before keep the name that they had, and sign in by both. There
-// the user is found by both, too, unless they are two persons'.
-func (p *Provider) userNamed(ctx context.Context, username domain.Username) (adminapi.User, error) {
+// the user is found by both, too, unless they are two persons', and hidden tells that one of
+// the two is not seen.
+func (p *Provider) userNamed(ctx context.Context, username domain.Username) (user adminapi.User, hidden bool, err error) {
 	nobody := &domain.Error{Kind: domain.NotFound}
 	if username == (domain.Username{}) {
-		return adminapi.User{}, nobody // An empty name would find all users.
+		return adminapi.User{}, false, nobody // An empty name would find all users.
 	}
 	named, err := p.api.UsersNamed(ctx, username.String())
 	if err != nil {
-		return adminapi.User{}, err
+		return adminapi.User{}, false, err
 	}
 	// Compared again, because another person's account is the worst answer.
 	found := slices.DeleteFunc(slices.Clone(named), func(user adminapi.User) bool { return !username.Matches(user.Username) })
 	isAddress := strings.Contains(username.String(), "@")
 	if len(found) > 0 && (!isAddress || username.Matches(found[0].Email)) {
-		return found[0], nil
+		return found[0], false, nil
 	}
 	settings, err := p.settings.Get(ctx)
 	switch {
 	case err != nil:
-		return adminapi.User{}, err
-	case settings.emailAsUsername:
-		if found, err = p.alsoByAddress(ctx, username, isAddress, named); err != nil {
-			return adminapi.User{}, err
+		return adminapi.User{}, false, err
+	case settings.emailAsUsername && len(found) == 0 && isShownByAddress(named):
+		found, hidden = named, true
+	}
+	if settings.emailAsUsername && isAddress {
+		hidden = true
+		if found, err = p.withHoldersOf(ctx, username, found); err != nil {
+			return adminapi.User{}, false, err
 		}
 	}
 	switch len(found) {
 	case 0:
-		return adminapi.User{}, nobody
+		return adminapi.User{}, false, nobody
 	case 1:
-		return found[0], nil
+		return found[0], hidden, nil
 	}
-	return adminapi.User{}, &domain.Error{
+	return adminapi.User{}, false, &domain.Error{
 		Kind:    domain.BadAnswer,
 		Message: "Two users go by this name. Please tell your system administrator.",
 		Err:     errors.New("find user: one user has this username, another one this address"),
 	}
 }
 
-// alsoByAddress returns everybody in a realm that takes addresses for usernames who goes by
-// the name: the one whom Keycloak has found by it, and who has it as an address.
-func (p *Provider) alsoByAddress(ctx context.Context, username domain.Username, isAddress bool, named []adminapi.User) (found []adminapi.User, err error) {
-	for _, user := range named {
-		if username.Matches(user.Username) || isShownByAddress(named) {
-			found = append(found, user)
-		}
-	}
-	if !isAddress {
-		return found, nil
-	}
-	holders, err := p.api.UsersWithEmail(ctx, username.String())
+// withHoldersOf adds those who have the name as their address.
+func (p *Provider) withHoldersOf(ctx context.Context, name domain.Username, found []adminapi.User) ([]adminapi.User, error) {
+	holders, err := p.api.UsersWithEmail(ctx, name.String())
 	for _, user := range holders {
 		known := slices.ContainsFunc(found, func(other adminapi.User) bool { return other.ID == user.ID })
-		if username.Matches(user.Email) && !known {
+		if name.Matches(user.Email) && !known {
 			found = append(found, user)
 		}
 	}

@@ -61,7 +61,7 @@ func (p *Provider) lookFor(ctx context.Context, username domain.Username) (found
 		ReturnLastFailure().
 		Build()
 	err = p.persist(ctx, func() (err error) {
-		found, err = p.userNamed(ctx, username)
+		found, _, err = p.userNamed(ctx, username)
 		return err
 	}, notYet)
 	return found, err

@@ -86,6 +86,67 @@ func TestNames_AreComparedAgain(t *testing.T) {
 	require.ErrorIs(t, err, domain.NotFound)
 }
 
+// Where addresses are usernames, and only there, a user is found by the address as well.
+// Nobody is found by a name that leads to two.
+func TestNames_WhereAddressesAreUsernames(t *testing.T) {
+	const bert = "bert@bank.example"
+	for name, c := range map[string]struct {
+		byEmail bool
+		planted []stubUser
+		asked   string
+		found   domain.UserID // empty: nobody
+		hidden  bool          // the name that the user goes by as well
+		calls   []string
+	}{
+		"by the earlier name":            {true, []stubUser{{Username: "bert", Email: bert}}, "Bert", "user-1", true, []string{"GET users"}},
+		"by the address":                 {true, []stubUser{{Username: "bert", Email: bert}}, "Bert@bank.example", "user-1", true, []string{"GET users", "GET users"}},
+		"by both":                        {true, []stubUser{{Username: bert, Email: bert}}, bert, "user-1", false, []string{"GET users"}},
+		"by an address from before":      {true, []stubUser{{Username: bert, Email: "new@bank.example"}}, bert, "user-1", true, []string{"GET users", "GET users"}},
+		"by a name without an address":   {true, []stubUser{{Username: "bert"}}, "bert", "user-1", false, []string{"GET users"}},
+		"of one, the address of another": {true, []stubUser{{Username: bert, Email: "new@bank.example"}, {Username: "b2", Email: bert}}, bert, "", false, []string{"GET users", "GET users"}},
+		"the address of two":             {true, []stubUser{{Username: "b1", Email: bert}, {Username: "b2", Email: bert}}, bert, "", false, []string{"GET users", "GET users"}},
+		"of one, whose address two have": {true, []stubUser{{Username: bert, Email: bert}, {Username: "b2", Email: bert}}, bert, "user-1", false, []string{"GET users"}},
+		"elsewhere: by the address":      {false, []stubUser{{Username: "bert", Email: bert}}, bert, "", false, []string{"GET users"}},
+		"elsewhere: the name goes first": {false, []stubUser{{Username: bert, Email: "new@bank.example"}, {Username: "b2", Email: bert}}, bert, "user-1", false, []string{"GET users"}},
+	} {
+		s := newStub(t)
+		s.byEmail = c.byEmail
+		for _, user := range c.planted {
+			s.plant(user)
+		}
+		p := s.provider(t)
+		require.NoError(t, p.Check(t.Context()), name)
+		s.taken()
+		user, err := p.FindUser(t.Context(), username(t, c.asked))
+		assert.Equal(t, c.calls, s.taken(), name)
+		switch {
+		case c.found != "":
+			require.NoError(t, err, name)
+			assert.Equal(t, c.found, user.ID, name)
+			assert.Equal(t, c.hidden, user.NameHidden, name)
+		case c.byEmail:
+			require.ErrorIs(t, err, domain.BadAnswer, name)
+		default:
+			require.ErrorIs(t, err, domain.NotFound, name)
+		}
+	}
+}
+
+// A server that answers with more than was asked for is not believed there either.
+func TestNames_AreNotTakenOnTrustOfTwo(t *testing.T) {
+	s := newStub(t)
+	s.byEmail = true
+	p := s.provider(t)
+	for _, body := range []string{
+		`[{"id":"1","username":"a@bank.example","email":"a@bank.example"},{"id":"2","username":"b@bank.example","email":"b@bank.example"}]`,
+		`[{"id":"1","username":"annabel","email":"a@bank.example"}]`,
+	} {
+		s.answers("GET users", 1, saying(200, "application/json", body))
+		_, err := p.FindUser(t.Context(), username(t, "anna"))
+		require.ErrorIs(t, err, domain.NotFound)
+	}
+}
+
 func TestPasswordPolicy_IsReadFromKeycloaksNotation(t *testing.T) {
 	for text, want := range map[string]domain.PasswordPolicy{
 		"": {},

@@ -155,7 +155,7 @@ func (s *stub) get(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	shown := *user
+	shown := *s.shown(user)
 	shown.Attributes = maps.Clone(user.Attributes)
 	maps.DeleteFunc(shown.Attributes, func(name string, _ []string) bool {
 		see, _, _ := s.attributeRights(name)
@@ -223,7 +223,7 @@ func (s *stub) update(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	changed.locked = user.locked && (in.Enabled == nil || !*in.Enabled)
-	*user = changed
+	*user = *s.shown(&changed)
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -349,10 +349,20 @@ func (s *stub) find(w http.ResponseWriter, r *http.Request) {
 			return strings.Contains(value, asked)
 		}
 		if matches("username", u.Username) && matches("email", u.Email) {
-			found = append(found, u)
+			found = append(found, s.shown(u))
 		}
 	}
 	answerJSON(w, found)
+}
+
+// shown is the user as Keycloak shows it from 26.4 on: by the address, where addresses are
+// usernames. Each write makes it so.
+func (s *stub) shown(user *stubUser) *stubUser {
+	shown := *user
+	if s.byEmail && user.Email != "" {
+		shown.Username = user.Email
+	}
+	return &shown
 }
 
 // newStubUser is the body of a creation.

@@ -135,6 +135,24 @@ func (p *Provider) named(username string) *account {
 	return nil
 }
 
+// withAddress returns the account with this e-mail address, or nil.
+func (p *Provider) withAddress(email string) *account {
+	for _, a := range p.users {
+		if a.Email == lower(email) {
+			return a
+		}
+	}
+	return nil
+}
+
+// nameOf returns the username that the account has after the next write, and is shown by.
+func (p *Provider) nameOf(a *account) string {
+	if p.byAddress && a.Email != "" {
+		return a.Email
+	}
+	return a.Username
+}
+
 // conflict returns the conflict that a new user would meet. As in Keycloak users sign in
 // by name or address, so a username may not be the address of another user either. Of
 // two conflicts the one about the address is returned.

@@ -67,6 +67,7 @@ func newSubject(t *testing.T) porttest.Subject {
 			p.SetPolicy(policy)
 			return nil
 		},
+		NameByAddress: func() error { p.NameByAddress(); return nil },
 	}
 }
 

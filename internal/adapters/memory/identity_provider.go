@@ -15,10 +15,15 @@ func (p *Provider) FindUser(ctx context.Context, username domain.Username) (doma
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	found := p.named(username.String())
+	if found == nil && p.byAddress {
+		found = p.withAddress(username.String())
+	}
 	if found == nil {
 		return domain.User{}, &domain.Error{Kind: domain.NotFound}
 	}
-	return copyUser(found.User), nil
+	user := copyUser(found.User)
+	user.Username, user.NameHidden = p.nameOf(found), found.Username != lower(username.String()) || p.nameOf(found) != found.Username
+	return user, nil
 }
 
 // Memberships implements [ports.IdentityProvider].

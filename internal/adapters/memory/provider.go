@@ -6,7 +6,7 @@
 //
 // Beside the port it has what the port leaves to others: the realm's owner
 // ([Provider.AddUser], [Provider.DeleteUser], [Provider.Lock], [Provider.SetPolicy],
-// [Provider.FailMails]), the user at the sign-in page ([Provider.SignIn],
+// [Provider.NameByAddress], [Provider.FailMails]), the user at the sign-in page ([Provider.SignIn],
 // [Provider.AddSecondFactor]), and the observer ([Provider.Users], [Provider.Mails],
 // [Provider.SessionActive]).
 package memory
@@ -67,6 +67,8 @@ type Provider struct {
 	sessions map[Session]domain.UserID
 	mails    []Mail
 	noMails  bool
+	// byAddress tells that the realm takes addresses for usernames.
+	byAddress bool
 }
 
 var _ ports.IdentityProvider = (*Provider)(nil)
@@ -160,6 +162,14 @@ func (p *Provider) SetPolicy(policy domain.PasswordPolicy) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.realm.Policy = policy
+}
+
+// NameByAddress makes the realm take addresses for usernames from now on. As in Keycloak,
+// users keep the names that they have until the next write, but are shown by their address.
+func (p *Provider) NameByAddress() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.byAddress = true
 }
 
 // Users returns all users, ordered by username.

@@ -49,6 +49,12 @@ func (p *Provider) check(user domain.User, isNew bool) error {
 	if problem := usernameProblem(user.Username); isNew && problem != "" {
 		problems["username"] = problem
 	}
+	if p.byAddress && user.Email == "" {
+		problems["email"] = "is required"
+	}
+	if p.byAddress && isNew && lower(user.Username) != lower(user.Email) {
+		problems["username"] = "must be the e-mail address in this realm"
+	}
 	if len(problems) == 0 {
 		return nil
 	}

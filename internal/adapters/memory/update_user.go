@@ -14,6 +14,9 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 		changed := *present
 		changed.User = copyUser(present.User)
 		if change.Email != nil {
+			if p.byAddress && changed.Email != "" && !change.Email.Matches(changed.Email) {
+				return &domain.Error{Kind: domain.InvalidField, Fields: map[string]string{"email": "is the username in this realm and cannot be changed"}}
+			}
 			changed.EmailVerified = changed.EmailVerified && (!change.Unverified || change.Email.Matches(changed.Email))
 			changed.Email = lower(change.Email.String())
 		}
@@ -32,6 +35,7 @@ func (p *Provider) UpdateUser(ctx context.Context, id domain.UserID, change doma
 			return err
 		}
 		changed.dropBlanks()
+		changed.Username = p.nameOf(&changed)
 		*present = changed
 		unstored = lacked
 		return nil
@@ -61,6 +65,7 @@ func (p *Provider) update(ctx context.Context, id domain.UserID, change func(*ac
 			return err
 		}
 		change(changed)
+		changed.Username = p.nameOf(changed)
 		return nil
 	})
 }

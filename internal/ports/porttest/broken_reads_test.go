@@ -112,6 +112,19 @@ func brokenReads() []brokenProvider {
 			breaks: []string{"FindUser/FindsNoEmailAddress"},
 		},
 		{
+			name: "shows addresses in place of usernames, and believes them",
+			fault: func(f *faulty) {
+				f.findUser = func(ctx context.Context, username domain.Username) (domain.User, error) {
+					user, err := f.Provider.FindUser(ctx, username)
+					if err == nil && !username.Matches(user.Username) {
+						return domain.User{}, &domain.Error{Kind: domain.NotFound}
+					}
+					return user, err
+				}
+			},
+			breaks: []string{"FindUser/FindsUsersFromBeforeAddressesWereUsernames"},
+		},
+		{
 			name: "reads names as paths",
 			fault: func(f *faulty) {
 				findFirst(f, func(user domain.User, name string) bool { return path.Clean("/"+name) == "/"+user.Username })

@@ -44,6 +44,11 @@ func findUserClauses() []Clause {
 			Check: findUserFindsNoEmailAddress,
 		},
 		{
+			Name:  "FindUser/FindsUsersFromBeforeAddressesWereUsernames",
+			Why:   "They sign in by their earlier name and by the address; whoever is not found cannot be switched off.",
+			Check: findUserFindsUsersFromBefore,
+		},
+		{
 			Name:  "FindUser/TakesNamesLiterally",
 			Why:   "A name that is read as a path or as a query asks the provider for something else.",
 			Check: findUserTakesNamesLiterally,
@@ -127,6 +132,32 @@ func findUserFindsNoEmailAddress(t T, s Subject) {
 	name := uniqueName()
 	s.add(t, plainUser(name))
 	s.assertAbsent(t, emailOf(name))
+}
+
+func findUserFindsUsersFromBefore(t T, s Subject) {
+	if s.NameByAddress == nil {
+		t.Skipf("the subject has no hook NameByAddress")
+	}
+	name, moved, other := uniqueName(), uniqueName(), uniqueName()
+	id := s.add(t, plainUser(name))
+	mover := plainUser(emailOf(moved)) // under another address than today's
+	mover.Email = "new." + emailOf(moved)
+	moverID := s.add(t, mover)
+	s.add(t, plainUser(other))
+	require.NoError(t, s.NameByAddress(), "the hook NameByAddress failed")
+
+	for _, spelling := range []string{name, strings.ToUpper(name), emailOf(name), strings.ToUpper(emailOf(name))} {
+		assert.Equal(t, id, s.find(t, spelling).ID, "spelling %q", spelling)
+	}
+	for _, spelling := range []string{emailOf(moved), mover.Email} {
+		assert.Equal(t, moverID, s.find(t, spelling).ID, "spelling %q", spelling)
+	}
+	for _, nobody := range []string{name[:len(name)-1], moved, emailOf(name)[1:], emailOf(name) + "x", emailOf(uniqueName())} {
+		s.assertAbsent(t, nobody)
+	}
+	s.setEnabled(t, id, false)
+	assert.False(t, s.find(t, emailOf(name)).Enabled, "the write reaches the user")
+	assert.True(t, s.find(t, other).Enabled, "and nobody else")
 }
 
 func findUserTakesNamesLiterally(t T, s Subject) {

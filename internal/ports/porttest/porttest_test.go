@@ -131,6 +131,7 @@ func TestRun_AcceptsASoundProvider(t *testing.T) {
 // Realms keep all attributes or none, and what cannot be checked differs.
 func TestRun_SkipsWhatNeedsAMissingHook(t *testing.T) {
 	always := []string{
+		"FindUser/FindsUsersFromBeforeAddressesWereUsernames",
 		"FindUser/KnowsTheUsersItHasCreated",
 		"Privileges/NamesRightsToAdminister",
 		"RightsOf/NamesRightsToAdminister",
@@ -196,7 +197,7 @@ func bare(s porttest.Subject) porttest.Subject {
 	s.RefusedUsername, s.RefusedName, s.DisabledAction = "", "", ""
 	s.RefusedAttribute, s.RefusedValue = "", ""
 	s.AdministratorRole, s.KeepsMarks = "", false
-	s.MailedActions, s.SignIn, s.Lock, s.HoldInDirectory, s.AddSecondFactor, s.RequireLength = nil, nil, nil, nil, nil, nil
+	s.MailedActions, s.SignIn, s.Lock, s.HoldInDirectory, s.AddSecondFactor, s.RequireLength, s.NameByAddress = nil, nil, nil, nil, nil, nil, nil
 	return s
 }
 
@@ -264,6 +265,7 @@ func newSubjectOn(t *testing.T, realm memory.Realm, fault func(*faulty)) porttes
 			p.SetPolicy(policy)
 			return nil
 		},
+		NameByAddress: func() error { p.NameByAddress(); return nil },
 	}
 }
 

@@ -136,6 +136,9 @@ type Subject struct {
 	// RequireLength makes the realm's password policy ask for so many characters until
 	// the end of the check. Optional.
 	RequireLength func(characters int) error
+	// NameByAddress makes the realm take addresses for usernames until the end of the check,
+	// also to the knowledge of the provider. Optional.
+	NameByAddress func() error
 }
 
 // Clauses returns the whole contract.
