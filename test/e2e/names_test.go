@@ -79,6 +79,53 @@ func TestNames_OfWhoeverExistsWorkOnEveryRoute(t *testing.T) {
 	}
 }
 
+// Realms are switched to addresses as usernames when there are users already. These sign in
+// by the name that they had and by the address; Keycloak shows and finds them by one of the
+// two, and renames them with the first write.
+func TestNames_OfUsersFromBeforeAddressesWereUsernames(t *testing.T) {
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "by-address", CheapHash: true})
+	ids := map[string]string{}
+	for username, email := range map[string]string{
+		"anna": "anna@bank.example", "berta": "b@bank.example", "old@bank.example": "new@bank.example", "boss": "chief@bank.example", "plain": "",
+	} {
+		id, err := realm.CreateUser(t.Context(), map[string]any{"username": username, "email": email, "emailVerified": true, "enabled": true})
+		require.NoError(t, err)
+		ids[username] = id
+	}
+	environment := environmentFor(realm, realm.URL)
+	environment["PROTECTED_USERS"] = "boss"
+	token := administrator(t, realm)
+	require.NoError(t, realm.UpdateRealm(t.Context(), map[string]any{"registrationEmailAsUsername": true}))
+	p := startProgram(t, nil, environment)
+	p.token = token
+	p.awaitKeys(t)
+
+	for name, id := range map[string]string{
+		"anna": "anna", "ANNA@bank.example": "anna", "Berta": "berta", "b@bank.example": "berta", "old@bank.example": "old@bank.example",
+		"new@bank.example": "old@bank.example", "boss": "boss", "chief@bank.example": "boss", "plain": "plain",
+	} {
+		answer := p.send(t, http.MethodGet, "/users/"+name+"/keycloak-status", "")
+		require.Equal(t, http.StatusOK, answer.status, "%s: %s", name, answer.body)
+		assertMembers(t, `{"keycloak_user":{"id":"`+ids[id]+`"}}`, answer.body)
+	}
+	for _, nobody := range []string{"ann", "nna@bank.example", "anna@bank.exampl", "@"} {
+		assert.Equal(t, http.StatusNotFound, p.send(t, http.MethodGet, "/users/"+nobody+"/keycloak-status", "").status, nobody)
+	}
+	for username, email := range map[string]string{"anna": "anna@bank.example", "b@bank.example": "b@bank.example"} {
+		answer := p.send(t, http.MethodPost, syncPath, `{"username":"`+username+`","email":"`+email+`","role":"Cashier"}`)
+		assert.Equal(t, http.StatusOK, answer.status, answer.body)
+	}
+	for name, want := range map[string]int{"anna": 200, "b@bank.example": 200, "new@bank.example": 200, "boss": 403, "chief@bank.example": 403} {
+		assert.Equal(t, want, p.send(t, http.MethodPut, "/users/"+name+"/status", `{"enabled":false}`).status, name)
+	}
+	for username, enabled := range map[string]bool{"anna": false, "berta": false, "old@bank.example": false, "boss": true} {
+		var user map[string]any
+		require.NoError(t, realm.Call(t.Context(), http.MethodGet, "/users/"+ids[username], nil, &user))
+		assert.Equal(t, enabled, user["enabled"], username)
+	}
+	assert.Equal(t, http.StatusOK, p.send(t, http.MethodPut, "/users/anna@bank.example/status", `{"enabled":true}`).status, "by the name that Keycloak has given")
+}
+
 // Nobody new is called what reads like another's name, or what a database refuses; spelling
 // is kept.
 func TestNames_OfNewUsers(t *testing.T) {
