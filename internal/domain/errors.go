@@ -62,7 +62,8 @@ const (
 	Partial Kind = "partial"
 	// BadAnswer: the provider answered something that is no valid answer.
 	BadAnswer Kind = "bad_gateway"
-	// Unavailable: the provider cannot be reached, or the caller's context ended.
+	// Unavailable: the provider cannot be reached, a write met another one whose outcome is not
+	// seen yet, or the caller's context ended.
 	Unavailable Kind = "provider_unavailable"
 	// Overloaded: too many calls to the provider are under way, so none was made.
 	Overloaded Kind = "overloaded"

@@ -14,10 +14,11 @@ import (
 //   - It is safe for concurrent use, and what it returns belongs to the caller.
 //   - It obeys the context. When the context has ended it returns Unavailable and has
 //     either done the whole operation or, as far as anyone can tell, none of it.
-//   - Besides the kinds named below it may return Unavailable (cannot be reached, or the
-//     connection broke), Timeout (no answer in time), Overloaded (too many calls are under
-//     way), BadAnswer (an invalid answer) and Internal (the provider refuses our own
-//     credentials or rights). The first two may come after a write has happened.
+//   - Besides the kinds named below it may return Unavailable (cannot be reached, the
+//     connection broke, or a write met another one whose outcome is not seen yet),
+//     Timeout (no answer in time), Overloaded (too many calls are under way), BadAnswer (an
+//     invalid answer) and Internal (the provider refuses our own credentials or rights).
+//     The first two may come after a write has happened.
 //   - It may retry before it returns, unless its comment says never: doing one of the other
 //     writes again changes nothing.
 //   - When SetEnabled, UpdateUser or SetRequiredActions returns nil, the change holds, also
