@@ -4,12 +4,16 @@ import (
 	"net/mail"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // maxNameLength is the longest username, address, name or other short text, in characters,
 // as in Keycloak's default user profile and database columns.
 const maxNameLength = 255
+
+// dottedCapitalI has two characters in Java's lower case.
+const dottedCapitalI = "\u0130"
 
 // What may be wrong with a text.
 const (
@@ -62,6 +66,8 @@ func ParseNewUsername(s string) (NewUsername, error) {
 	switch {
 	case err != nil:
 		return NewUsername{}, err
+	case units(s) > maxNameLength:
+		return NewUsername{}, invalidField("username", isTooLong)
 	case strings.ContainsFunc(s, isBlankOrControl):
 		return NewUsername{}, invalidField("username", hasBlanks)
 	case strings.ContainsFunc(s, isInvisible):
@@ -84,7 +90,7 @@ func ParseEmail(s string) (Email, error) {
 	address, err := mail.ParseAddress(s)
 	// mail.ParseAddress also takes "Anna <anna@example.com>" and comments; a bare
 	// address is the only input that comes back unchanged.
-	if err != nil || address.Address != s || utf8.RuneCountInString(s) > maxNameLength || strings.ContainsFunc(s, isBlankOrControl) {
+	if err != nil || address.Address != s || units(s) > maxNameLength || strings.ContainsFunc(s, isBlankOrControl) {
 		return Email{}, invalidField("email", isNoAddress)
 	}
 	if strings.ContainsFunc(s, isInvisible) {
@@ -109,7 +115,7 @@ func CheckText(member, text string) error {
 	switch {
 	case !utf8.ValidString(text):
 		return invalidField(member, isBroken)
-	case utf8.RuneCountInString(text) > maxNameLength:
+	case units(text) > maxNameLength:
 		return invalidField(member, isTooLong)
 	case strings.ContainsFunc(text, unicode.IsControl):
 		return invalidField(member, hasControls)
@@ -122,6 +128,12 @@ func CheckText(member, text string) error {
 		}
 	}
 	return nil
+}
+
+// units is the length of a text as Keycloak and some of its databases count it, in UTF-16 and
+// in lower case, where the dotted capital I becomes two characters.
+func units(text string) int {
+	return len(utf16.Encode([]rune(strings.ReplaceAll(text, dottedCapitalI, "i\u0307"))))
 }
 
 // isJoiner reports whether r is U+200C or U+200D.
@@ -144,7 +156,6 @@ func isInvisible(r rune) bool {
 // Java's lower case. That has two characters for the dotted capital I, and a choice of two
 // for the capital sigma.
 func sameName(a, b string) bool {
-	const dottedCapitalI = "\u0130"
 	x := []rune(strings.ReplaceAll(a, dottedCapitalI, "i\u0307"))
 	y := []rune(strings.ReplaceAll(b, dottedCapitalI, "i\u0307"))
 	if len(x) != len(y) {

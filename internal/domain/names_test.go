@@ -44,7 +44,7 @@ func TestParseNewUsername(t *testing.T) {
 		require.NoError(t, err, good)
 		assert.Equal(t, good, username.String())
 	}
-	bad := []string{"", " ", "a b", "a\tb", "a\u00a0b", "a\u3000b", "a\x00", "a\x7f", "a\u0085", "\xff", strings.Repeat("x", 256)}
+	bad := []string{"", " ", "a b", "a\tb", "a\u00a0b", "a\u3000b", "a\x00", "a\x7f", "a\u0085", "\xff", strings.Repeat("x", 256), strings.Repeat("😀", 128), strings.Repeat("İ", 128)}
 	for _, r := range invisible {
 		bad = append(bad, "bo"+r+"ss", r+"boss", "boss"+r)
 	}
@@ -113,7 +113,7 @@ func TestCheckText(t *testing.T) {
 		require.NoError(t, domain.CheckText("firstName", good), "%q", good)
 	}
 	bad := []string{
-		"a\x00", "a\nb", "\t", "a\u0085", "\xff", strings.Repeat("x", 256),
+		"a\x00", "a\nb", "\t", "a\u0085", "\xff", strings.Repeat("x", 256), strings.Repeat("😀", 128),
 		"\u200ca", "a\u200d", "a\u200c b", "1\u200c2", "a\u200c\u200cb", "a\u200d\ufe0f", "\u200c",
 	}
 	for name, r := range invisible {

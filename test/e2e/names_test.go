@@ -135,9 +135,9 @@ func TestNames_OfNewUsers(t *testing.T) {
 	require.NoError(t, err)
 	const sound = `{"username":"boss","email":"boss@bank.example","role":"Cashier","firstName":"Ann","lastName":"Boss"}`
 	for old, replacements := range map[string][]string{
-		`"username":"boss"`:           {"\"username\":\"bo\u200bss\"", `"username":"bo\u00adss"`, `"username":"bo\u3164ss"`, `"username":"boss\ue000"`, `"username":"boss","username":"anna"`},
+		`"username":"boss"`:           {"\"username\":\"bo\u200bss\"", `"username":"bo\u00adss"`, `"username":"bo\u3164ss"`, `"username":"boss\ue000"`, `"username":"boss","username":"anna"`, `"username":"` + strings.Repeat("İ", 128) + `"`},
 		`"email":"boss@bank.example"`: {`"email":"bo\u2060ss@bank.example"`, `"email":"boss@b\u0430nk.example"`, `"email":"boss@xn--bnk-6cd.example"`},
-		`"firstName":"Ann"`:           {`"firstName":"` + strings.Repeat("x", 256) + `"`, `"firstName":"A\u0000"`, `"firstName":"A\nB"`, `"firstName":"\u202eAnn"`, `"firstName":"Ann\u200d"`},
+		`"firstName":"Ann"`:           {`"firstName":"` + strings.Repeat("x", 256) + `"`, `"firstName":"` + strings.Repeat("😀", 128) + `"`, `"firstName":"A\u0000"`, `"firstName":"A\nB"`, `"firstName":"\u202eAnn"`, `"firstName":"Ann\u200d"`},
 		`"role":"Cashier"`:            {`"role":"Cash\u200bier"`, `"role":"Cashier","officeName":"` + strings.Repeat("x", 256) + `"`, `"role":"Cashier","employeeId":true`},
 	} {
 		for _, replacement := range replacements {
