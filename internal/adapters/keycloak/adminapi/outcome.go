@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"user-sync-service/internal/domain"
@@ -76,11 +77,9 @@ const (
 
 // isSetupFault reports whether only the operators can do something about it.
 func (r Reason) isSetupFault() bool {
-	switch r {
-	case RealmUnknown, RealmDisabled, ClientUnknown, ClientPublic, NoServiceAccount, AccountDisabled, SecretRefused, OtherCredentials, WrongAddress:
-		return true
-	}
-	return false
+	return slices.Contains([]Reason{
+		RealmUnknown, RealmDisabled, ClientUnknown, ClientPublic, NoServiceAccount, AccountDisabled, SecretRefused, OtherCredentials, WrongAddress,
+	}, r)
 }
 
 // Error is how a call failed. It wraps the [domain.Error] that the port returns where
