@@ -37,7 +37,7 @@ func TestConformance_KeycloakAdapter(t *testing.T) {
 	sink := newSink(t)
 	const policy = "length(8) and upperCase(1) and lowerCase(1) and digits(1) and notUsername"
 	realm := newRealm(t, keycloaktest.RealmOptions{
-		Name: "conformance", SMTPPort: sink.Port(), PasswordPolicy: policy, CheapHash: true, Mutate: withHiddenRights,
+		Name: "conformance", SMTPPort: sink.Port(), PasswordPolicy: policy, CheapHash: true, Mutate: withRightsAndLocks,
 	})
 	const disabledAction domain.RequiredAction = "UPDATE_PROFILE"
 	unkept := []domain.Attribute{domain.EmployeeID, domain.MobileNumber}
@@ -108,11 +108,14 @@ func TestConformance_KeycloakAdapter(t *testing.T) {
 	})
 }
 
-// withHiddenRights adds roles and groups to a realm that give more than they say: the
+// withRightsAndLocks adds roles and groups to a realm that give more than they say: the
 // role chief contains auditor, watcher and historian contain rights to administer the
 // realm, and the members of head/board get auditor from the group above. The right of
-// watcher contains others, the right of historian does not.
-func withHiddenRights(realm map[string]any) {
+// watcher contains others, the right of historian does not. Two wrong passwords lock users
+// also on a slow machine, and no lock ends while the test runs.
+func withRightsAndLocks(realm map[string]any) {
+	realm["quickLoginCheckMilliSeconds"] = 60_000
+	realm["waitIncrementSeconds"], realm["minimumQuickLoginWaitSeconds"], realm["maxFailureWaitSeconds"] = 3600, 3600, 3600
 	composite := func(name string, composites map[string]any) map[string]any {
 		return map[string]any{"name": name, "composite": true, "composites": composites}
 	}
