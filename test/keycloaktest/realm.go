@@ -71,11 +71,11 @@ func (s *Server) NewRealm(ctx context.Context, o RealmOptions) (*Realm, error) {
 		server:       s,
 	}
 	rep := r.representation(o)
-	key, err := newKey()
+	keys, err := newKeys()
 	if err != nil {
 		return nil, fmt.Errorf("make realm: %w", err)
 	}
-	rep["privateKey"] = key
+	rep["components"] = map[string]any{"org.keycloak.keys.KeyProvider": keys}
 	if o.Mutate != nil {
 		o.Mutate(rep)
 	}
@@ -85,15 +85,27 @@ func (s *Server) NewRealm(ctx context.Context, o RealmOptions) (*Realm, error) {
 	return r, nil
 }
 
-// newKey is a key for a realm to sign and decrypt with, in PEM. Left to itself Keycloak makes two, which takes it longer
-// than all the rest of a realm.
-func newKey() (string, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return "", err
+// newKeys are the keys that Keycloak makes for a realm by itself, with those of RSA at hand: they take it longer than all
+// the rest of a realm.
+func newKeys() ([]any, error) {
+	provider := func(id string, config map[string]any) any {
+		config["priority"] = []string{"100"}
+		return map[string]any{"name": id, "providerId": id, "config": config}
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), err
+	keys := []any{provider("aes-generated", map[string]any{}), provider("hmac-generated", map[string]any{"algorithm": []string{"HS512"}})}
+	for id, algorithm := range map[string]string{"rsa": "RS256", "rsa-enc": "RSA-OAEP"} {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			return nil, err
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			return nil, err
+		}
+		text := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+		keys = append(keys, provider(id, map[string]any{"privateKey": []string{text}, "algorithm": []string{algorithm}}))
+	}
+	return keys, nil
 }
 
 // Delete removes the realm with everything in it.
