@@ -74,6 +74,7 @@ func layers() []layer {
 			"go.opentelemetry.io/otel/trace/...", "golang.org/x/net/netutil", "github.com/agnivade/levenshtein",
 		}},
 		{path: "test/keycloaktest", allows: []string{"github.com/emersion/go-smtp", "golang.org/x/net/html"}},
+		{path: "test/keycloaktest/serve", allows: []string{"test/keycloaktest"}},
 	}
 }
 
