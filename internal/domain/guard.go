@@ -122,15 +122,21 @@ func (g Guard) nothingBeyond(assignment Assignment, rights Rights, how, with str
 // beyond returns a privileged role among the rights that the assignment does not name, if
 // there is one.
 func (g Guard) beyond(assignment Assignment, rights Rights) (role RealmRole, found bool) {
-	beyond := slices.DeleteFunc(slices.Concat(rights.Administration, rights.Roles, rights.Unseen), func(role RealmRole) bool {
-		privileged := g.IsPrivileged(role) || slices.Contains(rights.Administration, role) || slices.Contains(rights.Unseen, role)
-		return !privileged || slices.Contains(assignment.Privileged, role)
-	})
+	beyond := g.Escalation(assignment, rights)
 	if len(beyond) == 0 {
 		return "", false
 	}
 	// Of a dozen rights that come together, a listed one tells most.
 	return beyond[max(0, slices.IndexFunc(beyond, g.IsPrivileged))], true
+}
+
+// Escalation returns the privileged roles among the rights that the assignment does not name:
+// those for which [Guard.CheckGrant] refuses it.
+func (g Guard) Escalation(assignment Assignment, rights Rights) []RealmRole {
+	return slices.DeleteFunc(slices.Concat(rights.Administration, rights.Roles, rights.Unseen), func(role RealmRole) bool {
+		privileged := g.IsPrivileged(role) || slices.Contains(rights.Administration, role) || slices.Contains(rights.Unseen, role)
+		return !privileged || slices.Contains(assignment.Privileged, role)
+	})
 }
 
 // IsPrivileged reports whether the role is one of the PrivilegedRoles.

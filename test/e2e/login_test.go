@@ -25,7 +25,7 @@ func TestLogin_AnyClientID(t *testing.T) {
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "ids", CheapHash: true, Mutate: func(rep map[string]any) {
 		clients, users := rep["clients"].([]any), rep["users"].([]any)
 		logIns, account := clients[1].(map[string]any), users[0].(map[string]any)
-		for i, id := range ids {
+		for _, id := range ids {
 			attributes := map[string]string{}
 			if method, found := strings.CutSuffix(id, " only"); found { // Known from 26.6 on.
 				attributes["client.secret.authentication.allowed.method"] = map[string]string{"form": "client_secret_post", "header": "client_secret_basic"}[method]
@@ -36,7 +36,7 @@ func TestLogin_AnyClientID(t *testing.T) {
 			users = append(users, map[string]any{
 				"username": "service-account-" + id, "enabled": true, "serviceAccountClientId": id, "clientRoles": account["clientRoles"],
 			})
-			logIns["protocolMappers"] = append(logIns["protocolMappers"].([]any), member(audienceOf(id).(map[string]any), "name", strconv.Itoa(i)))
+			logIns["protocolMappers"] = append(logIns["protocolMappers"].([]any), keycloaktest.AudienceMapper(id))
 		}
 		rep["clients"], rep["users"] = clients, users
 	}})
@@ -125,8 +125,8 @@ func TestLogin_LightweightTokens(t *testing.T) {
 	}
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "light", CheapHash: true, Mutate: func(rep map[string]any) {
 		letLogInAgain(rep)
-		rep["clients"] = append(rep["clients"].([]any), light("light", audienceOf("user-sync-service")), light("not-for-us"),
-			member(light("untold", audienceOf("user-sync-service"), roles), "defaultClientScopes", []string{"basic", "profile"}))
+		rep["clients"] = append(rep["clients"].([]any), light("light", keycloaktest.AudienceMapper("user-sync-service")), light("not-for-us"),
+			member(light("untold", keycloaktest.AudienceMapper("user-sync-service"), roles), "defaultClientScopes", []string{"basic", "profile"}))
 		rep["users"] = append(rep["users"].([]any), actor("boss", "admin"), actor("cashier", "teller"), actor("dismissed", "admin"))
 	}})
 	addRealmUser(t, realm, teller("target"))

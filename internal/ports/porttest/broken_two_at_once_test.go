@@ -11,11 +11,12 @@ import (
 
 // The clauses about two calls that meet.
 const (
-	switchHolds = "SetEnabled/HoldsBesideOtherWrites"
-	editHolds   = "UpdateUser/HoldsBesideAnotherEdit"
-	oneValue    = "UpdateUser/LeavesOneOfTwoValues"
-	roleHolds   = "UpdateUser/HoldsBesideAnAssignment"
-	actionsHold = "SetRequiredActions/HoldsBesideOtherWrites"
+	switchHolds  = "SetEnabled/HoldsBesideOtherWrites"
+	byAddressToo = "FindUser/FindsUsersFromBeforeAddressesWereUsernames"
+	editHolds    = "UpdateUser/HoldsBesideAnotherEdit"
+	oneValue     = "UpdateUser/LeavesOneOfTwoValues"
+	roleHolds    = "UpdateUser/HoldsBesideAnAssignment"
+	actionsHold  = "SetRequiredActions/HoldsBesideOtherWrites"
 )
 
 // late makes the writes of switches, actions and roles take a moment, in which a slower

@@ -43,6 +43,7 @@ func brokenSetEnabled() []brokenProvider {
 				switchHolds,
 				oneValue,
 				actionsHold,
+				byAddressToo,
 			},
 		},
 		{

@@ -22,6 +22,8 @@ const (
 	opTryToken          operation = "try token"
 	opGetRealm          operation = "get realm"
 	opGetRole           operation = "get role"
+	opGetRoles          operation = "get roles"
+	opGetClients        operation = "get clients"
 	opGetRoleParts      operation = "get role parts"
 	opGetGroup          operation = "get group"
 	opGetDefaultGroups  operation = "get default groups"

@@ -16,6 +16,10 @@ type Realm struct {
 	PasswordPolicy  string `json:"passwordPolicy"` // in Keycloak's notation
 	EmailAsUsername bool   `json:"registrationEmailAsUsername"`
 	DefaultRole     Role   `json:"defaultRole"` // whose content every new user gets
+	// The rest is for the doctor.
+	SelfRegistration bool              `json:"registrationAllowed"`
+	SharedEmails     bool              `json:"duplicateEmailsAllowed"`
+	SMTP             map[string]string `json:"smtpServer"`
 }
 
 // Realm reads the settings.

@@ -105,6 +105,8 @@ type Group struct {
 	// ClientRoles are the names of the roles of clients that the group carries itself, by
 	// the client's name.
 	ClientRoles map[string][]string `json:"clientRoles"`
+	// RealmRoles are the names of the realm roles that it carries itself.
+	RealmRoles []domain.RealmRole `json:"realmRoles"`
 }
 
 func (g Group) isWhole() bool { return g.ID != "" && len(g.Path) > 1 && g.Path[0] == '/' }
