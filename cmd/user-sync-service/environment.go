@@ -23,17 +23,24 @@ import (
 // from a file ".env" in the working directory. It returns a configError that lists
 // every fault at once.
 func Load() (Config, error) {
-	config, faults := readEnvironment()
+	config, faults := load()
+	if len(faults) > 0 {
+		return Config{}, configError(faults)
+	}
+	return config, nil
+}
+
+// load is Load with whatever can be read of a configuration that has faults.
+func load() (config Config, faults []string) {
+	config, faults = readEnvironment()
 	faults = append(faults, config.Validate()...)
 	roles, _, err := readRoleMap(config.RoleMapFile)
 	if unusable, ok := errors.AsType[configError](err); ok {
 		faults = append(faults, unusable...)
 	}
-	if config.roles = roles; len(faults) > 0 {
-		return Config{}, configError(faults)
-	}
+	config.roles = roles
 	config.KeycloakURL = strings.TrimRight(config.KeycloakURL, "/")
-	return config, nil
+	return config, faults
 }
 
 // readEnvironment returns what is set, and a fault for each value that cannot be read

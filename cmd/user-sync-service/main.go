@@ -20,13 +20,19 @@ const (
 	exitConfiguration = 2 // or a command line that is not understood
 )
 
+// exitCode ends the program with a code of its own, when all is said.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
 // commands are the subcommands and their options.
 type commands struct {
-	Serve       struct{}    `cmd:"" default:"1" help:"Serve on Keycloak (the default)."`
-	Demo        demoOptions `cmd:"" help:"Serve on made-up users in memory, on 127.0.0.1 only."`
-	Healthcheck struct{}    `cmd:"" help:"Ask the running service whether it lives; exit 0 or 1."`
-	RoleMap     struct{}    `cmd:"" help:"Print the role map in force, as a file that can be changed."`
-	Version     struct{}    `cmd:"" help:"Print the version."`
+	Serve       struct{}      `cmd:"" default:"1" help:"Serve on Keycloak (the default)."`
+	Demo        demoOptions   `cmd:"" help:"Serve on made-up users in memory, on 127.0.0.1 only."`
+	Doctor      doctorOptions `cmd:"" help:"Look whether all is set up, change nothing; exit 0 fine, 1 warnings, 2 faults."`
+	Healthcheck struct{}      `cmd:"" help:"Ask the running service whether it lives; exit 0 or 1."`
+	RoleMap     struct{}      `cmd:"" help:"Print the role map in force, as a file that can be changed."`
+	Version     struct{}      `cmd:"" help:"Print the version."`
 }
 
 func main() {
@@ -42,6 +48,9 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err == nil {
 		return
+	}
+	if verdict, ok := errors.AsType[exitCode](err); ok {
+		os.Exit(int(verdict))
 	}
 	fmt.Fprintln(os.Stderr, "user-sync-service:", err)
 	_, misconfigured := errors.AsType[configError](err)
@@ -71,6 +80,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	switch command.Command() {
 	case "demo":
 		return demo(ctx, options.Demo, stdout, stderr)
+	case "doctor":
+		return doctor(ctx, options.Doctor, stdout)
 	case "healthcheck":
 		return healthcheck(ctx)
 	case "role-map":

@@ -1,5 +1,7 @@
 package domain
 
+import "time"
+
 // Severity says how much a [Finding] matters.
 type Severity string
 
@@ -64,4 +66,17 @@ type RealmNeeds struct {
 	// OwnSecret is what a shell makes the service's own secret of, such as a variable. It is
 	// not the secret.
 	OwnSecret string
+}
+
+// TokenContent is what an access token says of itself. Alone it proves nothing.
+type TokenContent struct {
+	// Type is the kind of token, Client who has obtained it, and Username whose it is.
+	Type, Issuer, Client, Username string
+	Audience                       []string
+	// Roles are as in [Actor].
+	Roles []string
+	// IssuedAt, NotBefore and Expires are zero where it does not say.
+	IssuedAt, NotBefore, Expires time.Time
+	// Bound tells that it is only good with a certificate or a key.
+	Bound bool
 }

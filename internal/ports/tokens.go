@@ -29,3 +29,11 @@ type TokenIntrospector interface {
 	// errors.
 	TokenHonoured(ctx context.Context, token string) (bool, error)
 }
+
+// TokenInspector tells what an access token says of itself, for whoever wants to know why it
+// does not count. It is safe for concurrent use.
+type TokenInspector interface {
+	// Inspect returns what the token says, and the issuers that count; none of these while
+	// they are not known. It returns Unauthenticated for what is no access token at all.
+	Inspect(ctx context.Context, token string) (content domain.TokenContent, issuers []string, err error)
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"user-sync-service/internal/adapters/keycloak/adminapi"
@@ -27,40 +26,33 @@ func (e *examination) logIn(ctx context.Context) bool {
 		e.token, e.rights = token, token.RolesOf(e.administrationClient)
 		return true
 	}
-	var says, code string
-	if failure, ok := errors.AsType[*adminapi.Error](err); ok {
-		says, code = failure.Says, failure.Code
-	}
 	client := "client " + quoted(e.ClientID)
 	here, needed := e.clientAt(e.ClientID), e.grantCommand(manageUsers, viewRealm)
 	switch {
-	case strings.Contains(says, "HTTPS required"):
-		e.add(domain.Fault, "https-required", "server "+quoted(e.URL), "The realm takes no log-ins over plain http from here.", nothingWorks,
-			step("Set KEYCLOAK_URL to the https address of Keycloak. The console has the rule in Realm settings > General > Require SSL."))
-	case strings.HasPrefix(says, "access_denied"):
+	case errors.Is(err, adminapi.RealmDisabled):
 		e.disabledRealm()
-	case strings.HasPrefix(says, "invalid_client"):
+	case errors.Is(err, adminapi.ClientUnknown):
 		create := e.kcadm("create", "clients", "-s", set("clientId", e.ClientID), "-s", "serviceAccountsEnabled=true", "-s", "standardFlowEnabled=false", "-s", e.ownSecret())
 		enable := e.kcadm("update", here, "-s", "enabled=true")
 		e.add(domain.Fault, "client-unknown", client, "The realm has no such client, or the client is switched off; Keycloak does not tell which.", nothingWorks,
 			domain.Remedy{Command: create + " && " + needed + " || " + enable})
-	case strings.Contains(says, "Public client"):
+	case errors.Is(err, adminapi.ClientPublic):
 		e.add(domain.Fault, "client-public", client, "The client is public (\"Client authentication\" is off), so it has no service account.", nothingWorks,
 			run(e.kcadm("update", here, "-s", "publicClient=false", "-s", "serviceAccountsEnabled=true", "-s", e.ownSecret()), needed))
-	case strings.Contains(says, "not enabled to retrieve service account"):
+	case errors.Is(err, adminapi.NoServiceAccount):
 		e.add(domain.Fault, "service-account-off", client, "The client has no service account (\"Service accounts roles\" is off).", nothingWorks,
 			run(e.kcadm("update", here, "-s", "serviceAccountsEnabled=true"), needed))
-	case strings.HasPrefix(says, "unauthorized_client"), strings.HasPrefix(says, "invalid_grant"):
+	case errors.Is(err, adminapi.SecretRefused):
 		e.add(domain.Fault, domain.SecretRefused, client, "Keycloak refuses the client's secret.", nothingWorks,
 			run(e.kcadm("update", here, "-s", e.ownSecret())))
-	case strings.HasPrefix(says, "invalid_request User"):
+	case errors.Is(err, adminapi.AccountDisabled):
 		e.add(domain.Fault, "service-account-disabled", "user "+quoted(e.account()), "The client's service account is switched off.", nothingWorks,
 			run(e.kcadm("update", "users/"+e.idOf("users?exact=true", "username", e.account()), "-s", "enabled=true")))
 	case adminapi.Away(err):
 		e.add(domain.Fault, "no-answer", "server "+quoted(e.URL), "Keycloak does not answer the log-in: "+err.Error()+".", nothingWorks,
 			step("See whether Keycloak is busy or starting, and look at its own log."))
 	default:
-		e.add(domain.Fault, "log-in-refused", client, fmt.Sprintf("Keycloak refuses the log-in with status %s: %s.", code, err), nothingWorks,
+		e.add(domain.Fault, "log-in-refused", client, "Keycloak refuses the log-in: "+err.Error()+".", nothingWorks,
 			step("Look at Keycloak's own log, which has the reason."))
 	}
 	return false
@@ -87,7 +79,7 @@ func (e *examination) clocks() {
 // ownRights looks which rights the service has, and which it should not have.
 func (e *examination) ownRights(ctx context.Context) {
 	client := "client " + quoted(e.ClientID)
-	if len(e.token.ResourceAccess) == 0 && e.token.RealmAccess == nil {
+	if len(e.token.ResourceAccess) == 0 && e.token.RealmAccess == nil && !e.lightweight(ctx) {
 		e.add(domain.Fault, "no-full-scope", client,
 			"The client's token carries no role at all: \"Full scope allowed\" is off, or its service account has no role.",
 			"Keycloak refuses everything that the service asks for with 403.",
@@ -113,6 +105,19 @@ func (e *examination) ownRights(ctx context.Context) {
 		return
 	}
 	e.rightsHidden()
+}
+
+// lightweight reports whether the service has rights although its token does not tell of
+// them, as lightweight access tokens do, and notes which.
+func (e *examination) lightweight(ctx context.Context) bool {
+	own, err := e.ownRoles(ctx)
+	if err != nil {
+		return false
+	}
+	for _, role := range own[e.administrationClient].Roles {
+		e.rights = append(e.rights, string(role.Name))
+	}
+	return len(e.rights) > 0
 }
 
 // rightsHidden tells that Keycloak does not show who administers the realm.

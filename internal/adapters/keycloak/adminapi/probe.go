@@ -168,3 +168,9 @@ func Dial(ctx context.Context, host, port string) error {
 
 // dialTime is enough for a server in the same country.
 const dialTime = 2 * time.Second
+
+// IsNoSuchHost reports whether a name could not be looked up.
+func IsNoSuchHost(err error) bool {
+	var lookUp *net.DNSError
+	return errors.As(err, &lookUp)
+}
