@@ -88,6 +88,7 @@ func ailmentsOfTheAccount() []ailment {
 			t.Helper()
 			administer(t, realm, accountPath(t, realm), "realm-admin")
 		}, finding: "rights-beyond-need"},
+		{name: "no view-clients", since26_7: true, plant: withoutRight("view-clients"), finding: "view-clients-missing"},
 		{name: "client gone", plant: func(t *testing.T, realm *keycloaktest.Realm) {
 			t.Helper()
 			calling(http.MethodDelete, "/clients/"+clientUUID(t, realm, realm.ClientID), nil)(t, realm)
@@ -128,6 +129,16 @@ func ailmentsOfTheRealm() []ailment {
 func ailmentsOfRights() []ailment {
 	return []ailment{
 		{name: "role", plant: calling(http.MethodDelete, "/roles/Supervisor%20Accountant", nil), finding: "role-missing"},
+		{name: "audience", since26_7: true, plant: func(t *testing.T, realm *keycloaktest.Realm) {
+			t.Helper()
+			client := clientUUID(t, realm, keycloaktest.LoginClientID)
+			var mappers []struct{ ID string }
+			require.NoError(t, realm.Call(t.Context(), http.MethodGet, "/clients/"+client+"/protocol-mappers/models", nil, &mappers))
+			for _, mapper := range mappers {
+				calling(http.MethodDelete, "/clients/"+client+"/protocol-mappers/models/"+mapper.ID, nil)(t, realm)
+			}
+		}, environment: map[string]string{"AUTH_CLIENTS": keycloaktest.LoginClientID}, finding: "audience-missing"},
+		{name: "caller's role of a client", since26_7: true, environment: map[string]string{"AUTH_READ_ROLES": "admin,login-check:auditor"}, finding: "role-missing"},
 		{name: "group", plant: func(t *testing.T, realm *keycloaktest.Realm) {
 			t.Helper()
 			require.NoError(t, realm.DeleteGroup(t.Context(), "loan-officers"))

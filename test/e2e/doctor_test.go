@@ -20,6 +20,7 @@ type ailment struct {
 	plant       illness
 	environment map[string]string
 	issuer      string // of the callers' tokens, but for the realm; empty: the realm's own
+	since26_7   bool   // It cannot be there before, or not be told.
 	// finding is what the doctor must say, and nothing else.
 	finding string
 	// mend does what the remedy says where that is no command.
@@ -99,6 +100,9 @@ func TestDoctor_FindsAndMends(t *testing.T) {
 
 func testAilment(t *testing.T, realm *keycloaktest.Realm, shell *keycloaktest.Shell, ailment ailment) {
 	t.Helper()
+	if ailment.since26_7 && !keycloakServer(t).AtLeast(26, 7) {
+		t.Skip("not on this version")
+	}
 	environment := ailment.with(environmentFor(realm, realm.URL))
 	if ailment.plant != nil {
 		ailment.plant(t, realm)

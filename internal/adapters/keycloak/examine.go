@@ -21,6 +21,7 @@ type examination struct {
 	found []domain.Finding
 	// hidden is what could not be read, by the right that it takes.
 	hidden map[string][]string
+	late   []string // what could not be read in time
 
 	issuer string            // the realm's name for itself
 	token  adminapi.OwnToken // the service's own
@@ -29,46 +30,56 @@ type examination struct {
 	client string
 	realm  adminapi.Realm
 	roles  map[domain.RealmRole]adminapi.Role
+	read   readings
+	// escalating are roles of the role map that bring privileged ones.
+	escalating map[domain.RealmRole][]domain.RealmRole
 }
 
 // Examine looks at one thing after the other: the way to Keycloak, the log-in, the rights,
 // and what is in the realm.
 func (p *Provider) Examine(ctx context.Context, needs domain.RealmNeeds) []domain.Finding {
-	e := &examination{Provider: p, needs: needs, hidden: make(map[string][]string), client: blind}
+	e := &examination{Provider: p, needs: needs, hidden: make(map[string][]string), client: blind,
+		roles: make(map[domain.RealmRole]adminapi.Role), escalating: make(map[domain.RealmRole][]domain.RealmRole)}
 	if e.reach(ctx) {
 		e.issuers(ctx)
 		if e.logIn(ctx) {
 			e.clocks()
-			e.ownRights(ctx)
+			e.readAll(ctx)
+			e.ownRights()
 			e.introspection(ctx)
 			e.content(ctx)
 		}
 	}
 	e.tellHidden()
+	e.tellLate()
 	return e.found
 }
 
 // content looks at what is in the realm.
 func (e *examination) content(ctx context.Context) {
-	if !slices.Contains(e.rights, viewRealm) {
+	if !e.hasRight(viewRealm) {
 		e.hide(viewRealm, "the realm's settings, roles, groups and required actions")
 		return
 	}
-	var err error
-	if e.realm, err = e.api.Realm(ctx); e.unread(err, "the realm's settings", viewRealm) {
+	if e.unread(e.read.realm.err, "the realm's settings", viewRealm) {
 		return
 	}
+	e.realm = e.read.realm.value
 	e.passwords()
 	e.addresses()
 	e.mails(ctx)
 	e.requiredActions(ctx)
-	e.userProfile(ctx)
-	if e.readRoles(ctx) {
-		e.mapped(ctx)
-		e.defaultRights(ctx)
-		e.callerRoles(ctx)
-		e.guarded(ctx)
+	e.userProfile()
+	if e.unread(e.read.roles.err, "the realm's roles", viewRealm) {
+		return
 	}
+	for _, role := range e.read.roles.value {
+		e.roles[role.Name] = role
+	}
+	e.mapped(ctx)
+	e.defaultRights(ctx)
+	e.callerRoles(ctx)
+	e.guarded(ctx)
 }
 
 // add notes a finding.
@@ -84,6 +95,8 @@ func (e *examination) unread(err error, what, right string) bool {
 		return false
 	case failure != nil && failure.Code == "403", errors.Is(err, adminapi.Hidden):
 		e.hide(right, what)
+	case adminapi.Away(err):
+		e.late = append(e.late, what)
 	default:
 		e.add(domain.CannotTell, "not-readable", what, "It could not be read: "+err.Error()+".", "What is wrong there does not show.",
 			step("Run the doctor again. If it stays so, look at Keycloak's own log."))
@@ -105,6 +118,14 @@ func (e *examination) tellHidden() {
 			e.add(domain.CannotTell, "not-shown", strings.Join(what, ", "),
 				fmt.Sprintf("That cannot be told without the right %s.", right), "What is wrong there does not show.", e.grant(right))
 		}
+	}
+}
+
+// tellLate makes one finding of what there was no time for.
+func (e *examination) tellLate() {
+	if len(e.late) > 0 {
+		e.add(domain.CannotTell, "no-time", strings.Join(e.late, ", "), "Keycloak was too slow to look at everything.", "What is wrong there does not show.",
+			step("Run the doctor again. If it stays so, see what keeps Keycloak busy."))
 	}
 }
 

@@ -77,9 +77,9 @@ func (e *examination) clocks() {
 }
 
 // ownRights looks which rights the service has, and which it should not have.
-func (e *examination) ownRights(ctx context.Context) {
+func (e *examination) ownRights() {
 	client := "client " + quoted(e.ClientID)
-	if len(e.token.ResourceAccess) == 0 && e.token.RealmAccess == nil && !e.lightweight(ctx) {
+	if len(e.token.ResourceAccess) == 0 && e.token.RealmAccess == nil && !e.lightweight() {
 		e.add(domain.Fault, "no-full-scope", client,
 			"The client's token carries no role at all: \"Full scope allowed\" is off, or its service account has no role.",
 			"Keycloak refuses everything that the service asks for with 403.",
@@ -96,25 +96,19 @@ func (e *examination) ownRights(ctx context.Context) {
 				fmt.Sprintf("The service account lacks the role %s of the client %s.", quoted(right), quoted(e.administrationClient)), breaks[right], e.grant(right))
 		}
 	}
-	e.rightsBeyond(ctx)
+	e.rightsBeyond()
 	if !e.hasRight(viewRealm) || !e.hasRight(manageUsers, "view-users") {
 		return // What follows cannot be read.
 	}
-	var err error
-	if e.client, err = e.administration.Get(ctx); e.unread(err, "the service account's own roles", manageUsers) || e.client != blind {
-		return
+	if e.client = e.read.client.value; !e.unread(e.read.client.err, "the service account's own roles", manageUsers) && e.client == blind {
+		e.rightsHidden()
 	}
-	e.rightsHidden()
 }
 
 // lightweight reports whether the service has rights although its token does not tell of
 // them, as lightweight access tokens do, and notes which.
-func (e *examination) lightweight(ctx context.Context) bool {
-	own, err := e.ownRoles(ctx)
-	if err != nil {
-		return false
-	}
-	for _, role := range own[e.administrationClient].Roles {
+func (e *examination) lightweight() bool {
+	for _, role := range e.read.own.value[e.administrationClient].Roles {
 		e.rights = append(e.rights, string(role.Name))
 	}
 	return len(e.rights) > 0
@@ -137,7 +131,7 @@ func (e *examination) rightsHidden() {
 }
 
 // rightsBeyond looks for rights that the service does not need.
-func (e *examination) rightsBeyond(ctx context.Context) {
+func (e *examination) rightsBeyond() {
 	needless := func(right string) bool {
 		return !slices.Contains([]string{manageUsers, viewRealm, viewClients, "view-users", "query-users", "query-groups", "query-clients", "query-realms"}, right)
 	}
@@ -148,11 +142,9 @@ func (e *examination) rightsBeyond(ctx context.Context) {
 	slices.Sort(beyond)
 	remedy := step(fmt.Sprintf("Console: Clients > %s > Service account roles. A group or another role brings them; take that away.", e.ClientID))
 	direct := []word{"--uusername", quote(e.account()), "--cclientid", quote(e.administrationClient)}
-	if own, err := e.ownRoles(ctx); err == nil {
-		for _, role := range own[e.administrationClient].Roles {
-			if needless(string(role.Name)) {
-				direct = append(direct, "--rolename", quote(role.Name))
-			}
+	for _, role := range e.read.own.value[e.administrationClient].Roles {
+		if needless(string(role.Name)) {
+			direct = append(direct, "--rolename", quote(role.Name))
 		}
 	}
 	if len(direct) > 4 {

@@ -16,7 +16,7 @@ func (e *examination) introspection(ctx context.Context) {
 		return
 	}
 	const breaks = "Each change is refused, since callers' tokens cannot be confirmed."
-	answer, err := e.api.Introspect(ctx, e.token.Text)
+	answer, err := e.read.introspection.value, e.read.introspection.err
 	switch {
 	case err != nil:
 		e.add(domain.Fault, "introspection-refused", "introspection", "Keycloak does not tell the service about tokens: "+err.Error()+".", breaks,

@@ -74,7 +74,7 @@ func (e *examination) guarded(ctx context.Context) {
 		}
 	}
 	for _, path := range guard.ProtectedGroups {
-		_, err := e.api.Group(ctx, path)
+		err := e.read.groups[path].err
 		subject := "group " + quoted(path)
 		if errors.Is(err, adminapi.Missing) {
 			e.add(domain.Fault, "protected-group-missing", subject, "PROTECTED_GROUPS names this group, which the realm does not have.",

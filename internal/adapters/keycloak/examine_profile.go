@@ -1,7 +1,6 @@
 package keycloak
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -12,12 +11,11 @@ import (
 
 // userProfile looks what the realm keeps of the attributes that the service writes, who else
 // may write them, and what the realm asks for that the service does not send.
-func (e *examination) userProfile(ctx context.Context) {
-	read, err := e.api.UserProfile(ctx)
-	if e.unread(err, "the user profile", manageUsers) {
+func (e *examination) userProfile() {
+	if e.unread(e.read.profile.err, "the user profile", manageUsers) {
 		return
 	}
-	profile := &userProfile{read}
+	profile := &userProfile{e.read.profile.value}
 	var unkept, open []string
 	for _, name := range ownAttributes() {
 		switch {

@@ -92,8 +92,8 @@ func (e *examination) mails(ctx context.Context) {
 // requiredActions looks whether the realm has those that new users are to be given, and the
 // one that makes users change their passwords.
 func (e *examination) requiredActions(ctx context.Context) {
-	registered, err := e.api.RequiredActions(ctx)
-	if e.unread(err, "required actions", viewRealm) {
+	registered := e.read.actions.value
+	if e.unread(e.read.actions.err, "required actions", viewRealm) {
 		return
 	}
 	wanted := slices.Clone(e.needs.RequiredActions)

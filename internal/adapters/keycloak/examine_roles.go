@@ -12,22 +12,9 @@ import (
 	"user-sync-service/internal/domain"
 )
 
-// readRoles reads all roles of the realm at once.
-func (e *examination) readRoles(ctx context.Context) bool {
-	roles, err := e.api.RealmRoles(ctx)
-	if e.unread(err, "the realm's roles", viewRealm) {
-		return false
-	}
-	e.roles = make(map[domain.RealmRole]adminapi.Role)
-	for _, role := range roles {
-		e.roles[role.Name] = role
-	}
-	return true
-}
-
 // mapped looks at what the role map names, and what comes with it.
 func (e *examination) mapped(ctx context.Context) {
-	groups := make(map[domain.Group]*adminapi.Group)
+	seen := make(map[domain.Group]bool)
 	looked := make(map[domain.RealmRole]bool)
 	for _, assignment := range e.needs.Assignments {
 		role, exists := e.roles[assignment.Role]
@@ -42,8 +29,9 @@ func (e *examination) mapped(ctx context.Context) {
 					escalates, step("Name it in the role map as privileged, or take it off PRIVILEGED_ROLES."))
 			}
 		}
-		if _, seen := groups[assignment.Group]; !seen && assignment.Group != "" {
-			groups[assignment.Group] = e.group(ctx, assignment)
+		if assignment.Group != "" && !seen[assignment.Group] {
+			seen[assignment.Group] = true
+			e.group(ctx, assignment)
 		}
 	}
 }
@@ -77,35 +65,38 @@ func (e *examination) roleEscalates(ctx context.Context, assignment domain.Assig
 			remedy = run(commands...)
 		}
 	}
+	e.escalating[role.Name] = bad
 	e.add(domain.Fault, "role-escalates", "realm role "+quoted(role.Name), fmt.Sprintf("The role brings %s, which the role map does not allow with it.", listed(bad)), escalates, remedy)
 }
 
 // group looks at a group of the role map.
-func (e *examination) group(ctx context.Context, assignment domain.Assignment) *adminapi.Group {
+func (e *examination) group(ctx context.Context, assignment domain.Assignment) {
 	subject := "group " + quoted(assignment.Group)
-	found, err := e.api.Group(ctx, assignment.Group)
+	found, err := e.read.groups[assignment.Group].value, e.read.groups[assignment.Group].err
 	if errors.Is(err, adminapi.Missing) {
 		e.add(domain.Warning, "group-missing", subject, "The role map gives this group, which the realm does not have.",
 			"Creations and edits leave it out, and say so.", e.createGroup(ctx, assignment.Group))
-		return nil
+		return
 	}
 	if e.unread(err, subject, manageUsers) {
-		return nil
+		return
 	}
 	rights, err := e.carried(ctx, found)
 	if e.unread(err, "what the group "+quoted(assignment.Group)+" carries", manageUsers) {
-		return &found
+		return
 	}
 	bad := e.beyond(assignment, rights)
+	if slices.Contains(found.RealmRoles, assignment.Role) { // Of the role itself it has been told.
+		bad = slices.DeleteFunc(bad, func(role domain.RealmRole) bool { return slices.Contains(e.escalating[assignment.Role], role) })
+	}
 	if len(bad) == 0 {
-		return &found
+		return
 	}
 	remedy := step(fmt.Sprintf("Console: Groups > %s > Role mapping. Take away there, or from a group above it, what brings them.", assignment.Group))
 	if commands := e.takeAway(ctx, assignment, e.carriedDirectly(found), "--gid", word(found.ID)); len(commands) > 0 {
 		remedy = run(commands...)
 	}
 	e.add(domain.Fault, "group-escalates", subject, fmt.Sprintf("The group carries %s, which the role map does not allow with it.", listed(bad)), escalates, remedy)
-	return &found
 }
 
 // carried returns what the group brings. Most groups carry a few simple roles, which are
@@ -219,11 +210,10 @@ func (e *examination) defaultRights(ctx context.Context) {
 			e.add(domain.Fault, "default-role-escalates", "default role "+quoted(role.Name), fmt.Sprintf("The realm's default role brings %s.", listed(bad)), breaks, remedy)
 		}
 	}
-	groups, err := e.api.DefaultGroups(ctx)
-	if e.unread(err, "default groups", viewRealm) {
+	if e.unread(e.read.defaultGroups.err, "default groups", viewRealm) {
 		return
 	}
-	for _, group := range groups {
+	for _, group := range e.read.defaultGroups.value {
 		rights, err := e.defaultGroup(ctx, group.ID)
 		if e.unread(err, "what the default group "+quoted(group.At())+" carries", manageUsers) {
 			continue
