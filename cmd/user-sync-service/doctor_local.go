@@ -133,7 +133,7 @@ func badAddress(ctx context.Context, address string) string {
 	if address == "" {
 		return ""
 	}
-	listener, err := listen(ctx, address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil {
 		_ = listener.Close()
 		return ""
@@ -164,8 +164,9 @@ func isOurs(ctx context.Context, address string) bool {
 		return false
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 100))
-	return err == nil && response.StatusCode == http.StatusOK && strings.Contains(string(body), `"status":"ok"`)
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	// With MANAGEMENT_ADDR the public address does not have this route, and says so in our words.
+	return err == nil && (strings.Contains(string(body), `"status":"ok"`) || strings.Contains(string(body), `"code":"not_found"`))
 }
 
 // asSent is the origin as browsers write it.

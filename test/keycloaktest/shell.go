@@ -24,7 +24,8 @@ func (s *Server) NewShell(ctx context.Context, home string, variables ...string)
 	}
 	shell := &Shell{append([]string{
 		"PATH=" + filepath.Join(dist.dir, "bin") + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + home, "JAVA=" + java,
-		"KC_OPTS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", // Each command starts a Java, for a moment.
+		// Each command starts a Java, for a moment, which takes no notice of HOME.
+		"KC_OPTS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.home=" + home,
 		"URL=" + s.URL, "ADMIN=" + s.admin, "PASSWORD=" + s.password,
 	}, variables...)}
 	_, err = shell.Run(ctx, `kcadm.sh config credentials --server "$URL" --realm master --user "$ADMIN" --password "$PASSWORD"`)

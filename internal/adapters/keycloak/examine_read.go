@@ -21,7 +21,8 @@ type readings struct {
 	profile       reading[adminapi.UserProfile]
 	roles         reading[[]adminapi.Role]
 	defaultGroups reading[[]adminapi.Group]
-	client        reading[string] // see loadAdministration
+	defaultRights reading[domain.Rights] // of the default role; not read where the realm is not
+	client        reading[string]        // see loadAdministration
 	own           reading[adminapi.ClientRoles]
 	introspection reading[adminapi.Introspection]
 	// groups are those of the role map and those that protect their members.
@@ -33,7 +34,13 @@ type readings struct {
 func (e *examination) readAll(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	e.read.realm.start(ctx, &all, e.api.Realm)
+	e.read.realm.start(ctx, &all, func(ctx context.Context) (adminapi.Realm, error) {
+		realm, err := e.api.Realm(ctx)
+		if err == nil {
+			e.read.defaultRights.value, e.read.defaultRights.err = e.roleRights(ctx, realm.DefaultRole, realm.DefaultRole.ID)
+		}
+		return realm, err
+	})
 	e.read.actions.start(ctx, &all, e.api.RequiredActions)
 	e.read.profile.start(ctx, &all, e.api.UserProfile)
 	e.read.roles.start(ctx, &all, e.api.RealmRoles)

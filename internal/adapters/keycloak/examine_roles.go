@@ -198,8 +198,8 @@ func (e *examination) createGroup(ctx context.Context, path domain.Group) domain
 func (e *examination) defaultRights(ctx context.Context) {
 	const breaks = "Every creation is a 403 privilege_escalation: all users get these rights."
 	role := e.realm.DefaultRole
-	rights, err := e.roleRights(ctx, role, role.ID)
-	if !e.unread(err, "what the realm's default role contains", viewRealm) {
+	rights := e.read.defaultRights.value
+	if !e.unread(e.read.defaultRights.err, "what the realm's default role contains", viewRealm) {
 		if bad := e.beyond(domain.Assignment{}, rights); len(bad) > 0 {
 			remedy := step("Console: Realm settings > User registration > Default roles. Take away what brings them.")
 			if parts, err := e.api.RoleParts(ctx, role.ID); err == nil {
