@@ -35,4 +35,6 @@
 //     grant. See [Guard] and [Rights].
 //   - An attempt is one actor's try to do one action; each leaves one event in the audit
 //     log. See [AuditEvent].
+//   - A finding is one thing that the doctor has found wrong with the set-up, and a remedy
+//     says how to mend it. See [Finding] and [RealmNeeds].
 package domain

@@ -40,6 +40,8 @@ func TestDeployRealm_IsOneTheServiceWorksOn(t *testing.T) {
 		clear(usual)
 		maps.Copy(usual, file)
 	}})
+	said := examine(t, environmentFor(realm, realm.URL))
+	assert.Empty(t, said.ids(), said.text)
 	program := startProgram(t, nil, environmentFor(realm, realm.URL))
 	program.token = composeToken(t, realm)
 	awaitHealth(t, program.URL, http.StatusOK)

@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
-	"user-sync-service/internal/adapters/keycloak/adminapi"
 	"user-sync-service/internal/domain"
 )
 
@@ -53,19 +53,27 @@ func (e *examination) unkept(profile *userProfile, names []string) {
 			severity, breaks = domain.Fault, "Users whom the service has made are not known as its own, so each second sync of one is a 409 username_conflict."
 		}
 	}
-	var changes []word
+	var filters []string
+	var appended []word
 	for _, name := range names {
-		if i := slices.IndexFunc(profile.Attributes, func(declared adminapi.Declaration) bool { return declared.Name == name }); i >= 0 {
-			changes = append(changes, "-s", quote(fmt.Sprintf(`attributes[%d].permissions={"view":["admin"],"edit":["admin"]}`, i)))
+		if profile.declares(name) {
+			filters = append(filters, fmt.Sprintf(`(.attributes[] | select(.name == %q) | .permissions) = {view: ["admin"], edit: ["admin"]}`, name))
 			continue
 		}
 		declaration, _ := json.Marshal(map[string]any{
 			"name": name, "multivalued": false, "annotations": map[string]any{}, "validations": map[string]any{},
 			"permissions": map[string]any{"view": []string{"admin"}, "edit": []string{"admin"}},
 		}) // It has no part that cannot be written.
-		changes = append(changes, "-s", quote("attributes+="+string(declaration)))
+		appended = append(appended, "-s", quote("attributes+="+string(declaration)))
 	}
-	e.add(severity, "attributes-not-kept", profileSubject, fmt.Sprintf("The realm does not keep the attributes %s.", listed(names)), breaks, e.changeProfile(changes))
+	var commands []string
+	if len(filters) > 0 {
+		commands = append(commands, e.changeProfile(filters...))
+	}
+	if len(appended) > 0 {
+		commands = append(commands, e.kcadm("update", append([]word{"users/profile"}, appended...)...))
+	}
+	e.add(severity, "attributes-not-kept", profileSubject, fmt.Sprintf("The realm does not keep the attributes %s.", listed(names)), breaks, run(commands...))
 }
 
 // open tells of attributes that users may write themselves.
@@ -73,27 +81,22 @@ func (e *examination) open(profile *userProfile, names []string) {
 	if len(names) == 0 {
 		return
 	}
-	var changes []word
-	policy := false
+	filters := []string{}
 	for _, name := range names {
-		i := slices.IndexFunc(profile.Attributes, func(declared adminapi.Declaration) bool { return declared.Name == name })
-		if i < 0 || profile.Attributes[i].Selector != nil {
-			policy = policy || profile.UnmanagedPolicy == "ENABLED"
-		}
-		if i >= 0 && len(profile.Attributes[i].Permissions.Edit) > 1 {
-			changes = append(changes, "-s", quote(fmt.Sprintf(`attributes[%d].permissions.edit=["admin"]`, i)))
+		if profile.declares(name) {
+			filters = append(filters, fmt.Sprintf(`(.attributes[] | select(.name == %q) | .permissions.edit) = ["admin"]`, name))
 		}
 	}
-	if policy {
-		changes = append(changes, "-s", "unmanagedAttributePolicy=ADMIN_EDIT")
+	if profile.UnmanagedPolicy == "ENABLED" { // It holds for what is not declared, or only for some requests.
+		filters = append(filters, `.unmanagedAttributePolicy = "ADMIN_EDIT"`)
 	}
 	e.add(domain.Fault, "attributes-open", profileSubject, fmt.Sprintf("Users may write %s themselves.", listed(names)),
-		"A user can claim another office, or to be one of the service's; so no user counts as its own.", e.changeProfile(changes))
+		"A user can claim another office, or to be one of the service's; so no user counts as its own.", run(e.changeProfile(filters...)))
 }
 
 // unsent tells of attributes that the realm asks for and that the service does not send.
 func (e *examination) unsent(profile *userProfile) {
-	for i, declared := range profile.Attributes {
+	for _, declared := range profile.Attributes {
 		sent := slices.Contains([]string{"username", "email", "firstName", "lastName"}, declared.Name) || slices.Contains(ownAttributes(), declared.Name)
 		if sent || declared.Required == nil || len(declared.Required.Scopes) > 0 {
 			continue
@@ -103,10 +106,18 @@ func (e *examination) unsent(profile *userProfile) {
 			severity, problem, breaks = domain.Fault, "Administrators must give each user %s, which the service does not send.", "Nobody can be created: 400 invalid_field. Who has none cannot be disabled."
 		}
 		e.add(severity, "field-required", profileSubject, fmt.Sprintf(problem, quoted(declared.Name)), breaks,
-			e.changeProfile([]word{"-d", quote(fmt.Sprintf("attributes[%d].required", i))}))
+			run(e.changeProfile(fmt.Sprintf(`del(.attributes[] | select(.name == %s) | .required)`, jsonText(declared.Name)))))
 	}
 }
 
-func (e *examination) changeProfile(changes []word) domain.Remedy {
-	return run(e.kcadm("update", append([]word{"users/profile"}, changes...)...))
+// changeProfile is a command that changes members of the profile, which kcadm.sh cannot do
+// within a list: jq does.
+func (e *examination) changeProfile(filters ...string) string {
+	return e.kcadm("get", "users/profile") + " | jq " + string(quote(strings.Join(filters, " | "))) + " | " + e.kcadm("update", "users/profile", "-f", "-")
+}
+
+// jsonText is the text as jq and JSON write it.
+func jsonText(text string) string {
+	written, _ := json.Marshal(text) // A text can always be written.
+	return string(written)
 }
