@@ -26,12 +26,12 @@ func (e *examination) reach(ctx context.Context) bool {
 	case probe.Issuer != "":
 		e.issuer = probe.Issuer
 		return true
-	case strings.HasPrefix(probe.Refusal, "HTTPS required"):
+	case strings.Contains(probe.Refusal, "HTTPS required"):
 		e.add(domain.Fault, "https-required", server, "The realm takes no requests over plain http from here.", nothingWorks,
 			step("Set KEYCLOAK_URL to the https address of Keycloak. The console has the rule in Realm settings > General > Require SSL."))
-	case strings.HasPrefix(probe.Refusal, "Realm does not exist"):
+	case strings.Contains(probe.Refusal, "Realm does not exist"):
 		e.unknownRealm(ctx)
-	case strings.HasPrefix(probe.Refusal, "Realm not enabled"):
+	case strings.Contains(probe.Refusal, "Realm not enabled"):
 		e.disabledRealm()
 	default:
 		e.notKeycloak(ctx, probe)

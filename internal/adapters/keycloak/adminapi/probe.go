@@ -21,7 +21,7 @@ type Probe struct {
 	Status int
 	// Issuer is the realm's name for itself; empty: it is not a realm that can be used.
 	Issuer string
-	// Refusal is Keycloak's word for why not; empty where Keycloak does not speak.
+	// Refusal are Keycloak's words for why not; empty where Keycloak does not speak.
 	Refusal string
 	// Location is where an answer sends to, instead of answering.
 	Location string
@@ -83,7 +83,7 @@ func (c *Client) Probe(ctx context.Context, base, realm, host string) (Probe, er
 		Issuer string `json:"issuer"`
 	}
 	if json.Unmarshal(body, &said) == nil {
-		probe.Issuer, probe.Refusal = said.Issuer, cmp.Or(said.Description, said.Error)
+		probe.Issuer, probe.Refusal = said.Issuer, strings.TrimSpace(said.Error+" "+said.Description) // Some versions say it in the one, some in the other.
 	}
 	if probe.Status == http.StatusBadRequest && probe.Refusal == "" && request.URL.Scheme == "http" && speaksTLS(ctx, request.URL) {
 		return Probe{}, &Unreachable{Trouble: WrongScheme} // Servers answer so to what is no TLS.
