@@ -84,7 +84,12 @@ func doctor(ctx context.Context, options doctorOptions, stdout io.Writer) error 
 
 // needs is what the configuration and the role map ask of the realm.
 func (c Config) needs() domain.RealmNeeds {
+	secret := `"${KEYCLOAK_CLIENT_SECRET:?}"` // As a remedy's command names it.
+	if c.KeycloakClientSecretFile != "" {
+		secret = `"$(cat '` + strings.ReplaceAll(c.KeycloakClientSecretFile, "'", `'\''`) + `')"`
+	}
 	needs := domain.RealmNeeds{
+		OwnSecret:       secret,
 		Assignments:     c.roles.Assignments(),
 		Guard:           c.guard(),
 		CallerRoles:     map[string][]string{},
@@ -93,14 +98,10 @@ func (c Config) needs() domain.RealmNeeds {
 		RequiredActions: c.RequiredActions,
 		MailsPasswords:  c.PasswordDelivery == app.DeliverByEmail,
 		MarksDecide:     !c.EmailVerified,
-		OwnSecret:       `"${KEYCLOAK_CLIENT_SECRET:?}"`,
 	}
 	if c.AuthMode != app.Off {
 		needs.CallerRoles["AUTH_WRITE_ROLES"], needs.CallerRoles["AUTH_READ_ROLES"] = c.AuthWriteRoles, c.AuthReadRoles
 		needs.Introspects = c.AuthIntrospection == introspectWrites
-	}
-	if c.KeycloakClientSecretFile != "" {
-		needs.OwnSecret = `"$(cat '` + strings.ReplaceAll(c.KeycloakClientSecretFile, "'", `'\''`) + `')"`
 	}
 	return needs
 }

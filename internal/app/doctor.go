@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -109,6 +108,6 @@ func (d Doctor) service() *Service {
 	return New(Config{
 		Access:   Access{Mode: Enforce, WriteRoles: d.Access.WriteRoles, ReadRoles: d.Access.ReadRoles},
 		Verifier: d.Tokens, Introspector: d.Introspector,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: d.Now,
+		Log: slog.New(slog.DiscardHandler), Now: d.Now,
 	})
 }

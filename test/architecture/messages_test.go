@@ -23,12 +23,13 @@ func TestMessages_AreShortAndPlain(t *testing.T) {
 	sentence := regexp.MustCompile(`^['A-Z].* .*\.$`)
 	ordinary := strings.NewReplacer("%s", "anna.moyo", "%d", "12")
 	jargon := regexp.MustCompile(`(?i)keycloak|composite|privilege|escalation|mapping|attribute`)
+	toOperators := regexp.MustCompile(`/(doctor|examine)`)
 	found := 0
 	for _, directory := range []string{"domain", "app", "adapters/httpapi", "adapters/keycloak", "adapters/keycloak/adminapi"} {
 		files, err := filepath.Glob("../../internal/" + directory + "/*.go")
 		require.NoError(t, err)
 		for _, name := range files {
-			if strings.HasSuffix(name, "_test.go") {
+			if strings.HasSuffix(name, "_test.go") || toOperators.MatchString(name) {
 				continue
 			}
 			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)

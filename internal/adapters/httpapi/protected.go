@@ -84,7 +84,7 @@ func (a *api) perform(w http.ResponseWriter, r *http.Request, attempt *app.Attem
 	// the administrator meant the request.
 	crossSite := a.CrossOrigin.Check(r)
 	if crossSite != nil {
-		crossSite = fmt.Errorf("Origin %s, Host %s, see TRUSTED_ORIGINS", domain.Quoted(r.Header.Values("Origin")...), domain.Quoted(r.Host))
+		crossSite = fmt.Errorf("its Origin is %s, its Host %s, see TRUSTED_ORIGINS", domain.Quoted(r.Header.Values("Origin")...), domain.Quoted(r.Host))
 	}
 	err = a.Service.Admit(r.Context(), attempt, app.Caller{Token: accessToken(r.Header), CrossSite: crossSite})
 	if err != nil {

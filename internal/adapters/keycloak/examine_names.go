@@ -68,7 +68,7 @@ func (e *examination) guarded(ctx context.Context) {
 	} {
 		for _, name := range list.names {
 			_, exists := e.roles[name]
-			if !exists && !slices.Contains(list.usual, name) && !(list.anyCase && e.hasRoleLike(name)) {
+			if !exists && !slices.Contains(list.usual, name) && (!list.anyCase || !e.hasRoleLike(name)) {
 				e.roleMissing(domain.Warning, name, list.variable+" names", "A misspelt name guards nothing.")
 			}
 		}

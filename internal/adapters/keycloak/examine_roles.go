@@ -20,11 +20,12 @@ func (e *examination) mapped(ctx context.Context) {
 		role, exists := e.roles[assignment.Role]
 		if !looked[assignment.Role] && assignment.Role != "" {
 			looked[assignment.Role] = true
-			if !exists {
+			switch {
+			case !exists:
 				e.roleMissing(domain.Fault, assignment.Role, "The role map gives", "A creation or an edit with a Fineract role that maps to it is a 400 unknown_role.")
-			} else if exists && role.Composite != nil && *role.Composite {
+			case role.Composite != nil && *role.Composite:
 				e.roleEscalates(ctx, assignment, role)
-			} else if e.needs.Guard.IsPrivileged(role.Name) && !slices.Contains(assignment.Privileged, role.Name) {
+			case e.needs.Guard.IsPrivileged(role.Name) && !slices.Contains(assignment.Privileged, role.Name):
 				e.add(domain.Fault, "privileged-role-mapped", "realm role "+quoted(role.Name), "The role map gives this privileged role and does not name it among the privileged ones.",
 					escalates, step("Name it in the role map as privileged, or take it off PRIVILEGED_ROLES."))
 			}

@@ -106,7 +106,7 @@ func TestNames_WhereAddressesAreUsernames(t *testing.T) {
 		"of one, the address of another": {true, []stubUser{{Username: bert, Email: "new@bank.example"}, {Username: "b2", Email: bert}}, bert, "", false, []string{"GET users", "GET users"}},
 		"the address of two":             {true, []stubUser{{Username: "b1", Email: bert}, {Username: "b2", Email: bert}}, bert, "", false, []string{"GET users", "GET users"}},
 		"of one, whose address two have": {true, []stubUser{{Username: bert, Email: bert}, {Username: "b2", Email: bert}}, bert, "user-1", false, []string{"GET users"}},
-		"elsewhere: by the address":      {false, []stubUser{{Username: "bert", Email: bert}}, bert, "", false, []string{"GET users"}},
+		"elsewhere: by the address":      {false, []stubUser{{Username: "bert", Email: bert}}, bert, "", false, []string{"GET users", "GET components"}}, // Which directories there are.
 		"elsewhere: the name goes first": {false, []stubUser{{Username: bert, Email: "new@bank.example"}, {Username: "b2", Email: bert}}, bert, "user-1", false, []string{"GET users"}},
 	} {
 		s := newStub(t)

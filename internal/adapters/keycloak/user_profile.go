@@ -37,6 +37,11 @@ func (u *userProfile) keepsField(name domain.Attribute) bool {
 	return name == domain.EmailAddress // Keycloak lets no realm do without.
 }
 
+// declares reports whether the realm's users have the attribute at all.
+func (u *userProfile) declares(name string) bool {
+	return slices.ContainsFunc(u.Attributes, func(declared adminapi.Declaration) bool { return declared.Name == name })
+}
+
 // guards reports whether administrators alone can write an attribute that users keep, so
 // that it may be taken for a proof. A declaration with a selector holds for some requests
 // only: in the others Keycloak treats the attribute as one that is not declared.

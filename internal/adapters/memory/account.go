@@ -87,10 +87,10 @@ func (p *Provider) name(field *string, value string, called domain.Attribute, un
 func (p *Provider) askedFor(a *account) (lacked []domain.Attribute) {
 	for _, name := range slices.Sorted(slices.Values(p.realm.AsksFor)) {
 		has := a.Attributes[name]
-		switch name {
-		case domain.FirstName:
+		if name == domain.FirstName {
 			has = a.FirstName
-		case domain.LastName:
+		}
+		if name == domain.LastName {
 			has = a.LastName
 		}
 		if strings.TrimSpace(has) == "" {

@@ -17,8 +17,9 @@ func main() {
 	defer stop()
 	server, err := keycloaktest.Start(ctx)
 	if err != nil {
+		stop()
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(1) //nolint:gocritic // What is deferred is done.
 	}
 	fmt.Println(server.Variables())
 	<-ctx.Done()

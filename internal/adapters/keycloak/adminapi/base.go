@@ -57,6 +57,7 @@ func (b *base) address(ctx context.Context) string {
 			b.settle(b.bare, "Keycloak does not answer below the /auth of KEYCLOAK_URL, but without it, which counts")
 			return b.bare
 		}
+	case unclear:
 	}
 	return b.given
 }
