@@ -164,7 +164,7 @@ func TestManifests_HaveTheNamesAndLabelsOfThePresentDeployment(t *testing.T) {
 		{m.monitor.ObjectMeta, name},
 	} {
 		assert.Equal(t, object.wanted, object.Name)
-		assert.Equal(t, ours, object.Labels, object.Name)
+		assert.Subset(t, object.Labels, ours, object.Name)
 		assert.Empty(t, object.Namespace, "the operator chooses the namespace")
 	}
 	assert.Equal(t, ours, m.deployment.Spec.Template.Labels)
