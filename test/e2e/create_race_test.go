@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -84,4 +85,40 @@ func TestCreate_OneOfTwentyAtOnceWins(t *testing.T) {
 			assert.Equal(t, 1, count)
 		})
 	}
+}
+
+// While the winner of a race is at work, Keycloak 24.0 already refuses the losers and shows
+// nobody yet. Who is seen before the time is up exists; else the caller is to come again.
+func TestCreate_LostToSomebodyWhoIsNotSeenYet(t *testing.T) {
+	realm := newRealm(t, keycloaktest.RealmOptions{Name: "unseen", CheapHash: true})
+	g := newGateway(t, realm.URL)
+	environment := environmentFor(realm, g.URL)
+	environment["KEYCLOAK_TIMEOUT"], environment["REQUEST_TIMEOUT"] = "1s", "3s"
+	p := serveWith(t, realm, environment)
+	keycloak, refused := proxyTo(t, realm.URL), make(chan struct{}, 1)
+	g.breakWith(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/users") {
+			status(http.StatusConflict, "application/json", `{"errorMessage":"User exists with same username or email"}`)(w, r)
+			refused <- struct{}{}
+			return
+		}
+		keycloak(w, r)
+	})
+	create := func(name string) <-chan reply {
+		answered := make(chan reply, 1)
+		go func() {
+			answer, _ := p.trySend(t.Context(), http.MethodPost, syncPath, creation(name, "Cashier"))
+			answered <- answer
+		}()
+		<-refused
+		return answered
+	}
+	answered := create("winner")
+	addRealmUser(t, realm, teller("winner"))
+	answer := <-answered
+	assert.Equal(t, http.StatusOK, answer.status, answer.body)
+
+	answer = <-create("nobody")
+	assert.Equal(t, http.StatusServiceUnavailable, answer.status, answer.body)
+	assert.NotEmpty(t, answer.header.Get("Retry-After"))
 }
