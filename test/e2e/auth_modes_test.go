@@ -100,14 +100,21 @@ func TestAuth_ReportLetsThroughWithoutKeys(t *testing.T) {
 	}
 }
 
-// logLine returns the line of the log with this message that belongs to the request.
+// logLine returns the line of the log with this message that belongs to the request, "" for
+// none. It waits until the request's own line is there, which comes after the answer.
 func logLine(p *program, message, requestID string) string {
-	for line := range strings.Lines(p.log()) {
-		if strings.Contains(line, `"msg":"`+message+`"`) && strings.Contains(line, `"request_id":"`+requestID+`"`) {
-			return line
+	line := func(message string) string {
+		for line := range strings.Lines(p.log()) {
+			if strings.Contains(line, `"msg":"`+message+`"`) && strings.Contains(line, `"request_id":"`+requestID+`"`) {
+				return line
+			}
 		}
+		return ""
 	}
-	return ""
+	for end := time.Now().Add(10 * time.Second); line("request") == "" && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	return line(message)
 }
 
 // Off means that nobody looks, also at what would have been refused, and that the log
