@@ -47,7 +47,7 @@ func TestDeployRealm_IsOneTheServiceWorksOn(t *testing.T) {
 	awaitHealth(t, program.URL, http.StatusOK)
 	program.awaitKeys(t)
 
-	created := program.send(t, http.MethodPost, "/sync/user", `{"username":"maria","email":"maria@bank.example","role":"Cashier"}`)
+	created := program.send(t, http.MethodPost, "/sync/user", `{"username":"maria","email":"maria@bank.example","role":"Cashier","firstName":"Maria","lastName":"Muster"}`)
 	require.Equal(t, http.StatusCreated, created.status, created.body)
 	assert.NotContains(t, created.body, "warnings")
 	user, found, err := realm.User(t.Context(), "maria")

@@ -62,7 +62,7 @@ func TestGuard_EffectiveRolesOfEveryFineractRole(t *testing.T) {
 	for i, g := range golden {
 		t.Run(g.fineractRole, func(t *testing.T) {
 			username := fmt.Sprintf("golden%d", i)
-			answer := p.send(t, http.MethodPost, syncPath, fmt.Sprintf(`{"username":%q,"email":"%s@bank.example","role":%q}`, username, username, g.fineractRole))
+			answer := p.send(t, http.MethodPost, syncPath, fmt.Sprintf(`{"username":%q,"email":"%s@bank.example","firstName":"Gol","lastName":"Den","role":%q}`, username, username, g.fineractRole))
 			require.Equal(t, http.StatusCreated, answer.status, answer.body)
 			assert.NotContains(t, answer.body, "warnings")
 			id := answer.member(t, "keycloak_user_id")

@@ -128,7 +128,7 @@ func TestRoleMap_OfTheBanksOwn(t *testing.T) {
 	environment["ROLE_MAP_FILE"] = file
 	p := serveWith(t, realm, environment)
 	for username, role := range map[string]string{"kim": "  kassier", "chris": "Chef"} {
-		answer := p.send(t, http.MethodPost, syncPath, `{"username":"`+username+`","email":"`+username+`@bank.example","role":"`+role+`"}`)
+		answer := p.send(t, http.MethodPost, syncPath, `{"username":"`+username+`","email":"`+username+`@bank.example","firstName":"Kim","lastName":"Chris","role":"`+role+`"}`)
 		require.Equal(t, http.StatusCreated, answer.status, answer.body)
 		assert.NotContains(t, answer.body, "warnings")
 	}
