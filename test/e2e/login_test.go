@@ -124,8 +124,8 @@ func TestLogin_LightweightTokens(t *testing.T) {
 	}
 	realm := newRealm(t, keycloaktest.RealmOptions{Name: "light", CheapHash: true, Mutate: func(rep map[string]any) {
 		letLogInAgain(rep)
-		rep["clients"] = append(rep["clients"].([]any), light("light", keycloaktest.AudienceMapper("user-sync-service")), light("not-for-us"),
-			member(light("untold", keycloaktest.AudienceMapper("user-sync-service"), roles), "defaultClientScopes", []string{"basic", "profile"}))
+		rep["clients"] = append(rep["clients"].([]any), light("light"), member(light("not-for-us"), "protocolMappers", []any{}),
+			member(light("untold", roles), "defaultClientScopes", []string{"basic", "profile"}))
 		rep["users"] = append(rep["users"].([]any), actor("boss", "admin"), actor("cashier", "teller"), actor("dismissed", "admin"))
 	}})
 	addRealmUser(t, realm, teller("target"))

@@ -78,6 +78,7 @@ func emptyKeycloak(t *testing.T) string {
 	mux.Handle("POST /realms/empty/protocol/openid-connect/token", answer(`{"access_token":"x","expires_in":3600}`))
 	mux.Handle("GET /admin/realms/empty", answer(`{"realm":"empty","enabled":true}`))
 	mux.Handle("GET /admin/realms/empty/users", answer(`[]`))
+	mux.Handle("GET /admin/realms/empty/components", answer(`[]`)) // no directories
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server.URL
