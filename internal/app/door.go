@@ -50,7 +50,7 @@ type door struct {
 		places                   *semaphore.Weighted
 		inside, waiting, refused atomic.Int64
 	}
-	// besideChanges is half of the places for reads. Those that come while changes are
+	// besideChanges is a quarter of the places for reads. Those that come while changes are
 	// inside share it: many reads at once make the best use of a provider, and are what
 	// makes changes slow.
 	besideChanges *semaphore.Weighted
@@ -67,7 +67,7 @@ func newDoor(calls int) *door {
 		lane.size = max(l.share(calls), usualWeight)
 		lane.places = semaphore.NewWeighted(lane.size)
 	}
-	d.besideChanges = semaphore.NewWeighted(max(d.lanes[reads].size/2, usualWeight))
+	d.besideChanges = semaphore.NewWeighted(max(d.lanes[reads].size/4, usualWeight))
 	return &d
 }
 
@@ -108,7 +108,7 @@ func (d *door) acquire(ctx context.Context, l lane, weight int64) (release func(
 	if l != reads || d.lanes[writes].inside.Load()+d.lanes[urgent].inside.Load() == 0 {
 		return func() { lane.places.Release(all) }, nil
 	}
-	few := min(all, max(lane.size/2, usualWeight))
+	few := min(all, max(lane.size/4, usualWeight))
 	if err := d.besideChanges.Acquire(ctx, few); err != nil {
 		lane.places.Release(all)
 		return nil, err

@@ -72,7 +72,7 @@ func TestDoor_LetsFewerReadsInBesideChanges(t *testing.T) {
 		change, err := d.enter(ctx, urgent, usualWeight)
 		require.NoError(t, err)
 		beside := letIn()
-		assert.Len(t, beside, len(alone)/2)
+		assert.Len(t, beside, len(alone)/4)
 		leaveAll(beside)
 		change()
 		assert.Len(t, letIn(), len(alone), "a place was not given back")
