@@ -43,7 +43,8 @@ type SyncUserResult struct {
 // so. A created user stays also when its mail could not be sent.
 //
 // It returns InvalidField for a username or an address that could be taken for another
-// one, UnknownRole for a Fineract role that the role map refuses, ProtectedUser for a protected username, UsernameConflict for an account that is not
+// one, UnknownRole for a Fineract role that the role map refuses, ProtectedUser for a
+// protected username, UsernameConflict for an account that is not
 // proved to be the employee's, EmailConflict when the address belongs to another user, and
 // of a creation Forbidden when the assignment is not the actor's to give, PrivilegeEscalation
 // when the realm would grant more than the role map says, UnknownRole when the realm lacks
